@@ -1,0 +1,97 @@
+"""Every `OA_*` setting, read once from the environment into one frozen record.
+
+An unknown `OA_*` name is an error: a misspelt setting must not be silently ignored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingsError
+
+MIB = 1024 * 1024
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError("use 1 or 0")
+
+
+def _wall(text: str) -> str:
+    if text not in {"required", "recorded"}:
+        raise ValueError("use 'required' or 'recorded'")
+    return text
+
+
+def _setting(default: Any, parse: Callable[[str], Any], says: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "says": says})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One attribute per setting; `OA_` and the upper-cased attribute name is its variable."""
+
+    home: Path = _setting(Path(".oa"), Path, "folder of the local database, store, logs and work files")
+    database_url: str = _setting(
+        "", str, "PostgreSQL of Dagster and the ledger; empty: the embedded server under OA_HOME"
+    )
+    store: str = _setting("", str, "where results go: s3://bucket/prefix or a folder; empty: OA_HOME/store")
+    s3_endpoint: str = _setting("", str, "another S3 endpoint than Amazon's")
+    sources: str = _setting(
+        "", str, "the source repository: a folder, a checkout or a .tar.gz; empty: the bundled samples"
+    )
+    allow_local_sources: bool = _setting(
+        False, _flag, "1 lets sources name local files and private addresses"
+    )
+    sandbox: str = _setting(
+        "recorded", _wall, "'required': a converter without all its walls fails; 'recorded': it is noted"
+    )
+    download_mib: int = _setting(20 * 1024, int, "largest download of one data source, in MiB after decoding")
+    download_seconds: int = _setting(6 * 3600, int, "longest download of one data source, in seconds")
+    convert_memory_mib: int = _setting(4096, int, "address space of a converter, in MiB")
+    convert_cpu_seconds: int = _setting(3 * 3600, int, "CPU time of a converter, in seconds")
+    convert_seconds: int = _setting(6 * 3600, int, "wall-clock time of a converter, in seconds")
+    deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
+    sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
+    ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
+    dev: bool = _setting(
+        False, _flag, "1 on a development machine: what must be set in production may be missing"
+    )
+
+    @property
+    def store_location(self) -> str:
+        """The store, with its default worked out."""
+        return self.store or str(self.home / "store")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings from `OA_*` variables; raises SettingsError for an unknown name or an impossible value."""
+        env = os.environ if environ is None else environ
+        known = {f"OA_{f.name.upper()}": f for f in fields(cls)}
+        unknown = sorted(name for name in env if name.startswith("OA_") and name not in known)
+        if unknown:
+            raise SettingsError(
+                f"unknown setting {', '.join(unknown)}",
+                cure=f"known are {', '.join(sorted(known))}",
+            )
+        values: dict[str, Any] = {}
+        for name, spec in known.items():
+            if name in env and env[name] != "":
+                try:
+                    values[spec.name] = spec.metadata["parse"](env[name])
+                except ValueError as error:
+                    raise SettingsError(f"{name}={env[name]!r} cannot be used: {error}") from None
+        return cls(**values)
+
+    @classmethod
+    def described(cls) -> list[tuple[str, str, str]]:
+        """Name, default and meaning of every setting, in order: the README's table."""
+        return [(f"OA_{f.name.upper()}", str(f.default), f.metadata["says"]) for f in fields(cls)]
