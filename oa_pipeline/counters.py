@@ -33,11 +33,7 @@ class Counters(Mapping[str, int]):
 
     def under(self, prefix: str) -> dict[str, int]:
         """The counts below `prefix/`, by the rest of their names."""
-        return {
-            n.removeprefix(prefix + "/"): c
-            for n, c in sorted(self._counts.items())
-            if n.startswith(prefix + "/")
-        }
+        return {n.removeprefix(prefix + "/"): c for n, c in sorted(self._counts.items()) if n.startswith(prefix + "/")}
 
     def __getitem__(self, name: str) -> int:
         return self._counts.get(name, 0)

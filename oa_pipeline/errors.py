@@ -47,9 +47,7 @@ class OAError(Exception):
     problem: Problem = Problem.OUR_FAULT
     retryable = False
 
-    def __init__(
-        self, message: str, *, cure: str = "", place: str = "", problem: Problem | None = None
-    ) -> None:
+    def __init__(self, message: str, *, cure: str = "", place: str = "", problem: Problem | None = None) -> None:
         """`message` is one sentence; `place` is where (path, line, attribute); `cure` is what to do."""
         super().__init__(message)
         self.message = message

@@ -48,9 +48,7 @@ class Settings:
     sources: str = _setting(
         "", str, "the source repository: a folder, a checkout or a .tar.gz; empty: the bundled samples"
     )
-    allow_local_sources: bool = _setting(
-        False, _flag, "1 lets sources name local files and private addresses"
-    )
+    allow_local_sources: bool = _setting(False, _flag, "1 lets sources name local files and private addresses")
     sandbox: str = _setting(
         "recorded", _wall, "'required': a converter without all its walls fails; 'recorded': it is noted"
     )
@@ -62,9 +60,7 @@ class Settings:
     deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
-    dev: bool = _setting(
-        False, _flag, "1 on a development machine: what must be set in production may be missing"
-    )
+    dev: bool = _setting(False, _flag, "1 on a development machine: what must be set in production may be missing")
 
     @property
     def store_location(self) -> str:

@@ -88,9 +88,7 @@ class Outcome:
     sample: tuple[dict[str, Any], ...] = ()
     content_hash: str = ""  # order-free digest of all row hashes
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
-    walls: dict[str, str] = field(
-        default_factory=dict
-    )  # which sandbox walls stand, "up" or the reason why not
+    walls: dict[str, str] = field(default_factory=dict)  # which sandbox walls stand, "up" or the reason why not
     peak_memory: int = 0  # bytes resident
     cpu_seconds: float = 0.0
 

@@ -77,9 +77,7 @@ class Fetched:
     size: int
     sha256: str
     md5: str
-    file_name: (
-        str  # the base name that URL, redirects and content type suggest; for show and for choosing readers
-    )
+    file_name: str  # the base name that URL, redirects and content type suggest; for show and for choosing readers
     content_type: str
     final_url: str
     validators: Validators

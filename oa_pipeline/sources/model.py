@@ -17,7 +17,7 @@ class Layer(StrEnum):
     CENTERLINES = "centerlines"
 
 
-# Published attributes in output order, `hash` (always first) aside. Reference: sources.md A3.
+# Published attributes in output order, `hash` (always first) aside.
 ATTRIBUTES: Mapping[Layer, tuple[str, ...]] = {
     Layer.ADDRESSES: ("number", "street", "unit", "city", "district", "region", "postcode", "id", "accuracy"),
     Layer.BUILDINGS: ("id", "height", "levels"),
@@ -255,7 +255,7 @@ class AcceptanceTest:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """What may be done with the data (machine.md 4.5, sources.md A10). Empty texts where the file is silent."""
+    """What may be done with the data. Empty texts where the file is silent."""
 
     text: str = ""
     attribution_required: bool | None = None
@@ -295,9 +295,7 @@ class DataSource:
     coverage: Coverage
     request_headers: tuple[tuple[str, str], ...] = ()
     declared: Mapping[str, Any] | None = None  # the data source's own JSON object, for the converter's task
-    digest: str = (
-        ""  # SHA-256 of `declared` and `coverage` as canonical JSON: changes when the file's meaning does
-    )
+    digest: str = ""  # SHA-256 of `declared` and `coverage` as canonical JSON: changes when the file's meaning does
 
     @property
     def key(self) -> str:
