@@ -1,0 +1,1 @@
+"""Source files: read, listed, checked. Pure: no network, no Dagster."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from .keys import key_of
+
 
 class Layer(StrEnum):
     """The four kinds of things that are collected."""
@@ -295,12 +297,12 @@ class DataSource:
     coverage: Coverage
     request_headers: tuple[tuple[str, str], ...] = ()
     declared: Mapping[str, Any] | None = None  # the data source's own JSON object, for the converter's task
-    digest: str = ""  # SHA-256 of `declared` and `coverage` as canonical JSON: changes when the file's meaning does
+    digest: str = ""  # SHA-256 of `declared` (its name aside) and `coverage`: changes when the file's meaning does
 
     @property
     def key(self) -> str:
         """The partition key, `us/ca/alameda/addresses/county`."""
-        return f"{self.source}/{self.layer}/{self.name}"
+        return key_of(self.source, self.layer, self.name)
 
     @property
     def attributes(self) -> tuple[str, ...]:
