@@ -1,0 +1,97 @@
+"""What all text readers do to cells: values become text, line ends become LF, very long cells are cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from ...counters import Counters
+from ..batch import BATCH_ROWS, Batch, Points, Shapes
+
+CUT = "text/cut-cells"
+REPLACED = "text/replaced-characters"
+MAX_COLUMNS = 10_000
+
+_compact = msgspec.json.Encoder().encode
+
+
+def integral_float_text(value: float) -> str:
+    """A float as GeoJSON readers print it: whole numbers without ".0", others in their shortest form."""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _structure_text(value: Any) -> str:
+    return _compact(value).decode()
+
+
+def _whole_surrogates(value: str) -> str:
+    """Half a surrogate pair cannot be written as UTF-8: it becomes the replacement character."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def value_texts(values: Sequence[Any], float_text: Callable[[float], str]) -> list[str]:
+    """JSON values as text: null "", true "True", integers exact, lists and objects as compact JSON."""
+    table: dict[type, Callable[[Any], str]] = {
+        str: lambda v: v if v.isascii() else _whole_surrogates(v),
+        type(None): lambda v: "",
+        bool: str,
+        int: str,
+        float: lambda v: float_text(v) if math.isfinite(v) else "",
+        list: _structure_text,
+        dict: _structure_text,
+    }
+    return [table[value.__class__](value) for value in values]
+
+
+def text_series(name: str, values: Sequence[Any], float_text: Callable[[float], str]) -> pl.Series:
+    """A String column without nulls from decoded JSON values."""
+    try:
+        made = pl.Series(name, values, dtype=pl.String, strict=True)
+    except (TypeError, UnicodeEncodeError, pl.exceptions.PolarsError):
+        return pl.Series(name, value_texts(values, float_text), dtype=pl.String, strict=True)
+    return made.fill_null("") if made.null_count() else made
+
+
+def tidy(text: pl.DataFrame, cell_chars: int, counters: Counters) -> pl.DataFrame:
+    """CR and CRLF inside cells become LF; cells over `cell_chars` characters are cut and counted."""
+    changed: list[pl.Series] = []
+    for column in text.get_columns():
+        made = column
+        if column.str.contains("\r", literal=True).any():
+            made = made.str.replace_all("\r\n", "\n", literal=True).str.replace_all("\r", "\n", literal=True)
+        if (made.str.len_bytes().max() or 0) > cell_chars:  # type: ignore[operator]
+            counters.add(CUT, int((made.str.len_chars() > cell_chars).sum()))
+            made = made.str.slice(0, cell_chars)
+        if made is not column:
+            changed.append(made)
+    return text.with_columns(changed) if changed else text
+
+
+def _slice(batch: Batch, start: int, rows: int) -> Batch:
+    geometry = batch.geometry
+    stop = start + rows
+    part: Points | Shapes
+    if isinstance(geometry, Points):
+        z = None if geometry.z is None else geometry.z[start:stop]
+        part = Points(geometry.x[start:stop], geometry.y[start:stop], z)
+    else:
+        part = Shapes(geometry.geometries[start:stop])
+    return Batch(batch.text.slice(start, rows), part)
+
+
+def in_batches(blocks: Iterator[Batch], most: int | None) -> Iterator[Batch]:
+    """Blocks of any size as batches of at most BATCH_ROWS rows, `most` rows in all."""
+    left = most
+    for block in blocks:
+        size = len(block.text) if left is None else min(left, len(block.text))
+        for start in range(0, size, BATCH_ROWS):
+            rows = min(BATCH_ROWS, size - start)
+            yield block if rows == len(block.text) else _slice(block, start, rows)
+        if left is not None:
+            left -= size
+            if left <= 0:
+                return

@@ -1,0 +1,196 @@
+"""Blocks of csv text as frames, with exactly the rows that Python's csv module gives.
+
+Most text is plain: each quote opens or closes a whole cell. For such text numpy finds the rows, empty lines and rows
+with too many cells are cut out, and polars splits the rest. Text with quotes anywhere else goes through Python's csv,
+block by block; as every block ends where a record ends, the next one starts clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ...counters import Counters
+from ...errors import ConvertError
+from .csv_rows import ends_inside_quotes, physical_lines, python_rows
+
+RECORD_BYTES = 16 * 1024 * 1024
+TOO_MANY = "rows/dropped/too-many-cells"
+UNCLOSED = "text/unclosed-quotes"
+_LF, _QUOTE = 10, 34
+_MARK = "\ufeff".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where the rows of a plain block are: row i lies at `starts[i]:ends[i]` and has `cells[i]` cells."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    cells: np.ndarray
+    used: int
+
+
+class CsvBlocks:
+    """Turns blocks of UTF-8 into frames of the columns at `indices`, named by their numbers in the file."""
+
+    def __init__(self, separator: str, width: int, indices: list[int], counters: Counters, *, line: int) -> None:
+        """`width` is the number of columns; `line` is the number of the first line, for messages."""
+        self._separator = separator
+        # A separator outside ASCII is several bytes: the fast path, which looks at bytes, is not for it.
+        self._byte = ord(separator) if separator.isascii() and separator not in '"\n' else None
+        self._width = width
+        self._indices = indices
+        self._counters = counters
+        self._line = line
+        self._schema = {str(i): pl.String() for i in range(width)}
+
+    def frames(self, blocks: Iterator[bytes]) -> Iterator[pl.DataFrame]:
+        """One frame for each block that holds whole records. Raises ConvertError for a record beyond all reason."""
+        held = b""
+        for block in blocks:
+            data = held + block
+            frame, used = self._parse(data, last=False)
+            held = data[used:]
+            self._line += data.count(b"\n", 0, used)
+            if len(held) > RECORD_BYTES:
+                raise ConvertError(
+                    f"the record that begins in line {self._line} has not ended after {RECORD_BYTES >> 20} MiB",
+                    cure="a quote is probably opened and never closed there; ask the publisher to mend the file",
+                    place=f"line {self._line}",
+                )
+            if frame is not None:
+                yield frame
+        if held:
+            frame, _ = self._parse(held, last=True)
+            if frame is not None:
+                yield frame
+
+    def _parse(self, data: bytes, *, last: bool) -> tuple[pl.DataFrame | None, int]:
+        cut = len(data) if last else data.rfind(b"\n") + 1
+        if cut == 0:
+            return None, 0
+        plan = None if self._byte is None else self._plan(data[:cut], last=last)
+        if plan is None:
+            return self._slowly(data[:cut], last=last)
+        frame = self._quickly(data[:cut], plan) if len(plan.starts) else None
+        return frame, plan.used
+
+    # ---- plain text -------------------------------------------------------------------------------
+
+    def _plan(self, data: bytes, *, last: bool) -> _Plan | None:
+        """The rows of `data`, or None where a quote stands elsewhere than around a whole cell."""
+        assert self._byte is not None
+        raw = np.frombuffer(data, np.uint8)
+        is_line, is_cell = raw == _LF, raw == self._byte
+        quotes = np.empty(0, np.int64)
+        if b'"' in data:
+            is_quote = raw == _QUOTE
+            quotes = np.flatnonzero(is_quote)
+            outside = np.cumsum(is_quote, dtype=np.uint8) & 1 == 0
+            is_line &= outside
+            is_cell &= outside
+        ends = np.flatnonzero(is_line)
+        if last and (not len(ends) or ends[-1] != len(data) - 1):
+            ends = np.append(ends, len(data))
+        if not len(ends):
+            return _Plan(ends, ends, ends, 0)
+        used = min(int(ends[-1]) + 1, len(data))
+        quotes = quotes[quotes < used]
+        if not self._clean(raw[:used], quotes):
+            return None
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        return _Plan(starts, ends, self._cells(np.flatnonzero(is_cell[:used]), ends), used)
+
+    def _clean(self, raw: np.ndarray, quotes: np.ndarray) -> bool:
+        """Whether every quote opens or closes a whole cell, or is one of two that stand for one inside."""
+        if not len(quotes):
+            return True
+        if len(quotes) % 2:
+            return False
+        opening, closing = quotes[0::2], quotes[1::2]
+        before = np.where(opening == 0, _LF, raw[opening - 1])
+        after = np.where(closing == len(raw) - 1, _LF, raw[np.minimum(closing + 1, len(raw) - 1)])
+        doubled = closing[:-1] + 1 == opening[1:]
+        starts_cell = (before == self._byte) | (before == _LF)
+        ends_cell = (after == self._byte) | (after == _LF)
+        starts_cell[1:] |= doubled
+        ends_cell[:-1] |= doubled
+        return bool(starts_cell.all() and ends_cell.all())
+
+    def _cells(self, separators: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        rows, gaps = len(ends), self._width - 1
+        if gaps and len(separators) == rows * gaps:
+            grid = separators.reshape(rows, gaps)
+            if (grid[:, -1] < ends).all() and (grid[1:, 0] > ends[:-1]).all():
+                return np.full(rows, self._width)
+        return np.diff(np.searchsorted(separators, ends), prepend=0) + 1
+
+    def _quickly(self, data: bytes, plan: _Plan) -> pl.DataFrame | None:
+        full = plan.ends > plan.starts
+        long = plan.cells > self._width
+        keep = full & ~long
+        dropped, rows = int(long.sum()), int(keep.sum())
+        self._counters.add(TOO_MANY, dropped)
+        self._counters.add("rows/read", rows + dropped)
+        if not rows:
+            return None
+        text = data[: plan.used] if rows == len(keep) else _kept(data, plan, keep)
+        short = int(plan.cells[int(np.argmax(keep))]) < self._width
+        if short or text.startswith(_MARK):
+            # polars counts columns in the first row and strips a mark before it: give it a row of our own.
+            model = b"x" + self._separator.encode() * (self._width - 1) + b"\n"
+            frame = self._split(model + text).slice(1)
+        else:
+            frame = self._split(text)
+        if len(frame) != rows:
+            raise ConvertError(f"{rows} rows were expected near line {self._line} and {len(frame)} found")
+        return frame
+
+    def _split(self, text: bytes) -> pl.DataFrame:
+        frame = pl.read_csv(
+            text,
+            has_header=False,
+            separator=self._separator,
+            quote_char='"' if b'"' in text else None,
+            schema=self._schema,
+            columns=self._indices,
+            empty_string_is_null=False,
+            infer_schema=False,
+        )
+        return frame.select(pl.col(str(i)).fill_null("") for i in self._indices)
+
+    # ---- any text ---------------------------------------------------------------------------------
+
+    def _slowly(self, data: bytes, *, last: bool) -> tuple[pl.DataFrame | None, int]:
+        lines = physical_lines(data.decode())
+        kept: list[list[str]] = []
+        taken = long = 0
+        final = ""
+        for row in python_rows(lines, self._separator, last=last):
+            final = "".join(lines[taken : taken + row.lines]) if last and taken + row.lines == len(lines) else ""
+            taken += row.lines
+            if len(row.cells) > self._width:
+                long += 1
+            elif row.cells:
+                kept.append(row.cells)
+        used = len(data) - sum(len(line.encode()) for line in lines[taken:])
+        if final and ends_inside_quotes(final, self._separator):
+            self._counters.add(UNCLOSED)
+        self._counters.add(TOO_MANY, long)
+        self._counters.add("rows/read", long + len(kept))
+        if not kept:
+            return None, used
+        columns = {str(i): [row[i] if i < len(row) else "" for row in kept] for i in self._indices}
+        return pl.DataFrame(columns, schema={str(i): pl.String for i in self._indices}), used
+
+
+def _kept(data: bytes, plan: _Plan, keep: np.ndarray) -> bytes:
+    """The rows of `keep`, joined: neighbours are cut out together."""
+    edges = np.flatnonzero(np.diff(keep.astype(np.int8), prepend=0, append=0))
+    firsts, lasts = edges[0::2], edges[1::2] - 1
+    pieces = [data[plan.starts[a] : plan.ends[b] + 1] for a, b in zip(firsts, lasts, strict=True)]
+    return b"".join(pieces)
