@@ -6,6 +6,7 @@
     ├── FetchError           the publisher failed us           retry, then report
     │   ├── Refused          we will not go there              never retried
     │   ├── OverBudget       too big, too long or too slow     never retried
+    │   │   └── Oversized    one answer is too big to hold     ask for less at a time
     │   ├── Truncated        it ended before it was complete   retried
     │   └── TokenRequired    the ArcGIS layer wants a token    never retried
     ├── ConvertError         the file is not what it said      contributor edits the conform
@@ -108,6 +109,10 @@ class Refused(FetchError):  # noqa: N818 - a fact about an address, not a failur
 
 class OverBudget(FetchError):  # noqa: N818
     """More bytes, more seconds or fewer bytes a second than the run's budget allows."""
+
+
+class Oversized(OverBudget):
+    """One answer is larger than its caller can hold; a smaller question may do."""
 
 
 class Truncated(FetchError):  # noqa: N818

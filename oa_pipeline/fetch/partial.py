@@ -1,0 +1,131 @@
+"""A download that is not complete yet: beside its destination, hashed as it grows, resumable by a later process."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import PublishError
+
+READ = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which version of the publisher's file the partial holds. `total` is its size where that is known."""
+
+    address: str  # digest of the address: it may hold a password
+    etag: str = ""
+    last_modified: str = ""
+    total: int | None = None
+
+    @property
+    def condition(self) -> str:
+        """What `If-Range` may say: a strong ETag, else the date; empty where parts cannot safely be joined."""
+        if self.etag and not self.etag.startswith("W/"):
+            return self.etag
+        return "" if self.etag else self.last_modified
+
+
+def address_digest(url: str) -> str:
+    """What a `Version` calls an address."""
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Partial:
+    """The growing file, its hashes and what it is a part of. Close it; what stays on disk can be resumed."""
+
+    def __init__(self, to: Path, url: str) -> None:
+        """Takes up what an earlier process left beside `to` for the same address, else begins empty."""
+        self.to = to
+        self._path = to.with_name(f"{to.name}.part")
+        self._memo = to.with_name(f"{to.name}.part.json")
+        self._address = address_digest(url)
+        self.version = self._remembered()
+        to.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = self._path.open("r+b" if self.version else "w+b", buffering=0)
+        self._reset()
+        if self.version:
+            while piece := self._file.read(READ):
+                self._count(piece)
+
+    def _remembered(self) -> Version | None:
+        try:
+            held: Any = json.loads(self._memo.read_text())
+            version = Version(**held)
+        except (OSError, ValueError, TypeError):
+            return None
+        usable = version.address == self._address and self._path.is_file()
+        return version if usable else None
+
+    def _reset(self) -> None:
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def _count(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self._sha256.update(piece)
+        self._md5.update(piece)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what is there."""
+        return self._sha256.hexdigest()
+
+    @property
+    def md5(self) -> str:
+        """MD5 of what is there."""
+        return self._md5.hexdigest()
+
+    def begin(self, etag: str = "", last_modified: str = "", total: int | None = None) -> None:
+        """Empties the file for a version that now begins to arrive."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._reset()
+        self.version = Version(self._address, etag, last_modified, total)
+        if self.version.condition:
+            self._memo.write_text(json.dumps(asdict(self.version)))
+        else:
+            self._memo.unlink(missing_ok=True)
+
+    def write(self, piece: bytes) -> None:
+        """Appends `piece`; raises PublishError where the disk takes no more."""
+        view = memoryview(piece)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+            raise PublishError(
+                f"the download cannot be written: {error.strerror}",
+                place=str(self._path),
+                cure="make room on the disk under OA_HOME" if full else "look at the disk under OA_HOME",
+            ) from error
+        self._count(piece)
+
+    def finish(self) -> Path:
+        """Puts the complete file in its place."""
+        self._file.close()
+        self._path.replace(self.to)
+        self._memo.unlink(missing_ok=True)
+        return self.to
+
+    def discard(self) -> None:
+        """Leaves nothing on disk."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+        self._memo.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Ends the try; what cannot be resumed is removed."""
+        if self._file.closed:
+            return
+        if self.size and self.version and self.version.condition:
+            self._file.close()
+        else:
+            self.discard()
