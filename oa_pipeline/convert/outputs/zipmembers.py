@@ -1,0 +1,118 @@
+"""Zip members that are deflated already: appended to an archive, or copied from one to another, without inflating.
+
+The standard library's `ZipFile` keeps the directory; only the member's own header and bytes are written here.
+Members may be larger than 4 GiB, packed or unpacked, and may lie beyond it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import IO
+from zipfile import ZIP64_LIMIT, ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+
+from isal import isal_zlib
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same in every archive: a clock would change bytes that say the same
+_CHUNK = 1 << 20
+_LEVEL = 2
+_ENCRYPTED = 0x1
+_LOCAL = struct.Struct("<4s5H3L2H")
+_LOCAL_SIGNATURE = b"PK\x03\x04"
+
+
+class Deflating:
+    """One member's bytes on their way into an archive: raw deflate, with the size and CRC of what went in."""
+
+    def __init__(self) -> None:
+        """Of nothing."""
+        self._packing = isal_zlib.compressobj(_LEVEL, wbits=-15)
+        self.crc = 0
+        self.size = 0
+
+    def pack(self, data: bytes | memoryview) -> bytes:
+        """Takes in data and gives back deflated bytes, as far as there are any yet."""
+        self.crc = isal_zlib.crc32(data, self.crc)
+        self.size += len(data)
+        packed: bytes = self._packing.compress(data)
+        return packed
+
+    def end(self) -> bytes:
+        """The rest of the deflated bytes."""
+        rest: bytes = self._packing.flush()
+        return rest
+
+
+def append_deflated(
+    archive: ZipFile, name: str, packed: Iterable[bytes], *, crc: int, size: int, packed_size: int
+) -> None:
+    """Adds a member whose raw deflate stream is `packed`, of `packed_size` bytes that inflate to `size`."""
+    info = ZipInfo(name, EPOCH)
+    info.create_system = 3  # the permissions below are Unix's
+    info.external_attr = 0o644 << 16
+    info.compress_type = ZIP_DEFLATED
+    info.CRC, info.file_size, info.compress_size = crc, size, packed_size
+    _append(archive, info, packed)
+
+
+def append_bytes(archive: ZipFile, name: str, data: bytes) -> None:
+    """Adds a small member, deflated by the same compressor as the large ones."""
+    deflating = Deflating()
+    packed = deflating.pack(data) + deflating.end()
+    append_deflated(archive, name, [packed], crc=deflating.crc, size=deflating.size, packed_size=len(packed))
+
+
+def copy_member(archive: ZipFile, source: ZipFile, name: str, new_name: str | None = None) -> None:
+    """Copies the member `name` of `source` as it is. BadZipFile where its header is not what the directory says."""
+    held = source.getinfo(name)
+    if held.flag_bits & _ENCRYPTED:
+        raise BadZipFile(f"{name} is encrypted")
+    info = ZipInfo(new_name or held.filename, held.date_time)
+    info.create_system, info.external_attr = held.create_system, held.external_attr
+    info.compress_type = held.compress_type
+    info.CRC, info.file_size, info.compress_size = held.CRC, held.file_size, held.compress_size
+    _append(archive, info, _packed(source, held))
+
+
+def _append(archive: ZipFile, info: ZipInfo, packed: Iterable[bytes]) -> None:
+    if info.filename in archive.NameToInfo:
+        raise ValueError(f"the archive has a member {info.filename!r} already")
+    target = _handle(archive)
+    target.seek(archive.start_dir)
+    info.header_offset = target.tell()
+    archive._didModify = True  # type: ignore[attr-defined]  # else close() writes no directory
+    target.write(info.FileHeader(zip64=max(info.file_size, info.compress_size) > ZIP64_LIMIT))
+    written = 0
+    for data in packed:
+        target.write(data)
+        written += len(data)
+    if written != info.compress_size:
+        raise BadZipFile(f"{info.filename} has {written} packed bytes instead of {info.compress_size}")
+    archive.start_dir = target.tell()
+    archive.filelist.append(info)
+    archive.NameToInfo[info.filename] = info
+
+
+def _packed(source: ZipFile, held: ZipInfo) -> Iterator[bytes]:
+    handle = _handle(source)
+    handle.seek(held.header_offset)
+    header = handle.read(_LOCAL.size)
+    if len(header) != _LOCAL.size or not header.startswith(_LOCAL_SIGNATURE):
+        raise BadZipFile(f"no member begins where the directory says that {held.filename} does")
+    *_, name_size, extra_size = _LOCAL.unpack(header)
+    position = held.header_offset + _LOCAL.size + name_size + extra_size
+    left = held.compress_size
+    while left:
+        handle.seek(position)  # the source may be read by others between two chunks
+        data = handle.read(min(left, _CHUNK))
+        if not data:
+            raise BadZipFile(f"{held.filename} ends {left} bytes early")
+        position += len(data)
+        left -= len(data)
+        yield data
+
+
+def _handle(archive: ZipFile) -> IO[bytes]:
+    if archive.fp is None:
+        raise ValueError("the archive is closed")
+    return archive.fp
