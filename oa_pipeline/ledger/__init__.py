@@ -1,0 +1,5 @@
+"""What is remembered: data sources, runs with their public numbers, and which result is the latest.
+
+`upgrade` brings the schema up to date; `engine` gives connections; `runs` is the life of a run; `queries` answers
+questions; `partitions` holds what the source repository declared. Nothing outside this folder speaks SQL.
+"""

@@ -1,0 +1,117 @@
+"""Connections to the ledger, and transactions that outlive a deadlock or a restart of the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ..errors import PublishError
+from ..orchestration.urls import normalised
+from ..text import clean_json
+
+T = TypeVar("T")
+
+SERIALIZATION = frozenset({"40001", "40P01"})  # serialization failure, deadlock: the whole transaction again
+CONFLICT_ATTEMPTS = 3
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 15.0
+
+
+def ledger_engine(url: str) -> sa.Engine:
+    """A small pool of tested connections to `url`; the same one for every caller of a process."""
+    return _engine(normalised(url), os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _engine(url: str, pid: int) -> sa.Engine:
+    # The process id is part of the key: a pool inherited through fork would share its sockets with the parent.
+    return sa.create_engine(
+        url,
+        pool_size=2,
+        max_overflow=3,
+        pool_timeout=30,
+        pool_recycle=300,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=_json,
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "oa_ledger",
+            "keepalives_idle": 60,
+            "options": "-c statement_timeout=60000 -c lock_timeout=10000 -c timezone=UTC",
+        },
+    )
+
+
+def _json(value: Any) -> str:
+    """JSON that PostgreSQL takes: it refuses U+0000, lone surrogates and NaN."""
+    return json.dumps(clean_json(value)[0], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def in_transaction(
+    engine: sa.Engine,
+    work: Callable[[sa.Connection], T],
+    *,
+    outage_seconds: float = 60.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """The result of `work` in one transaction.
+
+    A deadlock or serialization failure repeats the whole of it, at most three times in all; a server that cannot be
+    reached is tried again for `outage_seconds`. `work` must thus be safe to repeat after a commit whose answer was
+    lost. Raises PublishError.
+    """
+    until = clock() + outage_seconds
+    conflicts = 0
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except (DBAPIError, PoolTimeout) as error:
+            if _conflict(error):
+                conflicts += 1
+                if conflicts >= CONFLICT_ATTEMPTS:
+                    raise _failure(error) from error
+            elif not _unreachable(error) or clock() + pause > until:
+                raise _failure(error) from error
+        except SQLAlchemyError as error:
+            raise _failure(error) from error
+        sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _conflict(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) in SERIALIZATION
+
+
+def _unreachable(error: Exception) -> bool:
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "pgcode", None) or ""
+    # 08: connection, 57P0x: the server is stopping or starting. No code at all: the socket broke.
+    return (
+        error.connection_invalidated
+        or code[:2] == "08"
+        or code[:4] == "57P0"
+        or (isinstance(error, OperationalError) and not code)
+    )
+
+
+def _failure(error: Exception) -> PublishError:
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return PublishError(
+        f"the ledger's database did not do it: {said[0] if said else type(error).__name__}",
+        cure="see whether PostgreSQL at OA_DATABASE_URL runs, has space and may be written; run `oa db upgrade`",
+    )
