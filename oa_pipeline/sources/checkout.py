@@ -10,8 +10,8 @@ _SMALL = 4096
 
 
 def commit_of(folder: Path) -> str | None:
-    """The commit that `folder`, a checkout or a folder inside one, stands at; None where there is none."""
-    for place in (folder, *folder.parents):
+    """The commit that `folder`, a checkout or its `sources` folder, stands at; None where it is neither."""
+    for place in (folder, folder.resolve().parent) if folder.resolve().name == "sources" else (folder,):
         found = place / ".git"
         if found.exists():
             return _head(_git_folder(found))

@@ -297,6 +297,7 @@ class DataSource:
     coverage: Coverage
     request_headers: tuple[tuple[str, str], ...] = ()
     declared: Mapping[str, Any] | None = None  # the data source's own JSON object, for the converter's task
+    first: bool = True  # of its layer in the file: the one that the public's old addresses name
     digest: str = ""  # SHA-256 of `declared` (its name aside) and `coverage`: changes when the file's meaning does
 
     @property

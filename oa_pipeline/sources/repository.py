@@ -18,7 +18,7 @@ from .parse import parse_source
 from .positions import SIZE_CAP
 
 MEMBER_CAP = 1_000_000
-UNPACKED_CAP = 4 * 1024**3
+UNPACKED_CAP = 1024**3
 
 _commit = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z").match
 
