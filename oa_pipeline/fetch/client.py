@@ -188,7 +188,7 @@ class Client:
             sent["Authorization"] = target.authorization
         held = ExitStack()
         try:
-            self._wait_for(target.host, held)
+            self.wait_for(target.host, held)
             self.meter.count_request()
             raw = self._send(method, target, body, sent)
             held.callback(_end, raw)
@@ -201,7 +201,8 @@ class Client:
             self.hosts.rest(target.host, min(wait, self.meter.budget.seconds))
         return answer
 
-    def _wait_for(self, host: str, held: ExitStack) -> None:
+    def wait_for(self, host: str, held: ExitStack) -> None:
+        """Takes one of the places at `host`, which `held` gives back, and lets it rest as long as it asked for."""
         before = self.meter.clock()
         held.enter_context(self.hosts.slot(host, self.meter.seconds_left()))
         self.meter.excuse(self.meter.clock() - before)
@@ -225,7 +226,8 @@ class Client:
                 decode_content=False,
             )
         except (HTTPError, OSError, ValueError) as error:
-            raise no_answer(error, target.url) from error
+            # Without its cause: that may quote the address, and with it a token.
+            raise no_answer(error, target.url) from None
 
     def _pool(self, target: Target) -> PoolManager:
         verified = target.scheme != "https" or self.guard.verifies_tls(target.host)

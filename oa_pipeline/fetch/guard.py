@@ -91,8 +91,9 @@ class Guard:
                 parsed = parse_url(text)
                 host, port, auth = (parsed.host or "").strip("[]"), parsed.port, parsed.auth or ""
                 clean = parsed._replace(auth=None, fragment=None).url
-        except (LocationParseError, ValueError) as error:
-            raise Refused("the address cannot be read", place=place(text)) from error
+        except (LocationParseError, ValueError):
+            # Without its cause: that quotes the address, and with it a password.
+            raise Refused("the address cannot be read", place=place(text)) from None
         if not host:
             raise Refused("the address names no host", place=place(text))
         user, _, password = auth.partition(":")

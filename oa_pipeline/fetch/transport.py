@@ -54,8 +54,8 @@ class Transport:
         self.notes: list[str] = []
         self.meter = Meter(budget, clock)
         self._sleep = sleep
-        self._private = _checked(headers)
-        self._client = Client(guard, self.meter, self.hosts, self.notes, sleep)
+        self.private = _checked(headers)
+        self.client = Client(guard, self.meter, self.hosts, self.notes, sleep)
 
     @property
     def spent(self) -> Spent:
@@ -93,7 +93,7 @@ class Transport:
 
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], max_bytes: int) -> Reply:
         began = self.meter.clock()
-        with self._client.open(method, url, body=body, headers=headers, private=self._private) as answer:
+        with self.client.open(method, url, body=body, headers=headers, private=self.private) as answer:
             if not 200 <= answer.status < 300 or answer.status in {204, 205, 206}:
                 raise answer.failure
             held = answer.body(max_bytes)
@@ -111,14 +111,14 @@ class Transport:
 
         With `validators` the publisher may answer "unchanged": then nothing is written and `not_modified` is true.
         """
-        return download(self._client, self.patience(), Wish(url, to, self._private, validators, on_progress))
+        return download(self.client, self.patience(), Wish(url, to, self.private, validators, on_progress))
 
     def ask(self, url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a GET whose body is not read: 200 or 304, else FetchError."""
         patience = self.patience()
         while True:
             try:
-                with self._client.open("GET", url, headers=headers, private=self._private) as answer:
+                with self.client.open("GET", url, headers=headers, private=self.private) as answer:
                     if answer.status not in {200, 304}:
                         raise answer.failure
                     return answer.status, answer.headers
@@ -127,7 +127,7 @@ class Transport:
 
     def close(self) -> None:
         """Closes every connection."""
-        self._client.close()
+        self.client.close()
 
     def __enter__(self) -> Transport:
         return self
