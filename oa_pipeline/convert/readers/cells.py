@@ -56,19 +56,19 @@ def text_series(name: str, values: Sequence[Any], float_text: Callable[[float], 
     return made.fill_null("") if made.null_count() else made
 
 
-def tidy(text: pl.DataFrame, cell_chars: int, counters: Counters) -> pl.DataFrame:
-    """CR and CRLF inside cells become LF; cells over `cell_chars` characters are cut and counted."""
-    changed: list[pl.Series] = []
-    for column in text.get_columns():
-        made = column
-        if column.str.contains("\r", literal=True).any():
-            made = made.str.replace_all("\r\n", "\n", literal=True).str.replace_all("\r", "\n", literal=True)
-        if (made.str.len_bytes().max() or 0) > cell_chars:  # type: ignore[operator]
-            counters.add(CUT, int((made.str.len_chars() > cell_chars).sum()))
-            made = made.str.slice(0, cell_chars)
-        if made is not column:
-            changed.append(made)
-    return text.with_columns(changed) if changed else text
+def tidy(text: pl.DataFrame, cell_chars: int, counters: Counters, *, returns: bool = True) -> pl.DataFrame:
+    """CR and CRLF inside cells become LF (where `returns` says there may be some); long cells are cut and counted."""
+    if not text.width or not text.height:
+        return text
+    each = pl.all().str
+    if returns:
+        lines = each.replace_all("\r\n", "\n", literal=True)
+        text = text.with_columns(lines.str.replace_all("\r", "\n", literal=True))
+    if text.select(pl.max_horizontal(each.len_bytes().max())).item() > cell_chars:
+        over = text.select(pl.sum_horizontal((each.len_chars() > cell_chars).sum())).item()
+        counters.add(CUT, over)
+        text = text.with_columns(each.slice(0, cell_chars)) if over else text
+    return text
 
 
 def _slice(batch: Batch, start: int, rows: int) -> Batch:

@@ -34,20 +34,41 @@ class Coordinates:
     bad: np.ndarray
 
 
-def parse_coordinates(cells: pl.Series) -> Coordinates:
-    """All cells of a String column at once."""
-    cells = cells.fill_null("")
-    empty = (cells == "").to_numpy()
-    numbers = cells.str.replace(",", ".", literal=True) if cells.str.contains(",", literal=True).any() else cells
-    # The cast is as strict as the pattern but for a leading plus and the names of what is not finite.
-    cast = numbers.cast(pl.Float64, strict=False)
-    clean = (cast.is_finite().fill_null(False) & ~numbers.str.starts_with("+")).to_numpy()
-    values = cast.fill_null(math.nan).to_numpy().copy()
-    values[~clean] = math.nan
+def parse_coordinates(text: pl.DataFrame, names: list[str]) -> list[Coordinates]:
+    """All cells of some String columns without nulls, in one pass."""
+    plans = []
+    for i, name in enumerate(names):
+        number = pl.col(name).str.replace(",", ".", literal=True)
+        plans += [
+            number.cast(pl.Float64, strict=False).alias(f"{i} value"),
+            (pl.col(name).str.len_bytes() == 0).alias(f"{i} empty"),
+            number.str.starts_with("+").any().alias(f"{i} plus"),
+        ]
+    made = text.select(plans)
+    return [
+        _settled(
+            text[name],
+            made[f"{i} value"].to_numpy(),
+            made[f"{i} empty"].to_numpy(),
+            plus=bool(len(made)) and made[f"{i} plus"][0],
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def _settled(cells: pl.Series, values: np.ndarray, empty: np.ndarray, *, plus: bool) -> Coordinates:
+    """The cells that the cast would not have are read one by one, each distinct text once.
+
+    The cast is as strict as the pattern but for a leading plus and the names of what is not finite.
+    """
+    clean = np.isfinite(values)
+    if plus:
+        clean &= ~cells.str.starts_with("+").to_numpy()
     odd = ~clean & ~empty
+    if not clean.all():
+        values = np.where(clean, values, math.nan)
     if odd.any():
-        mask = pl.Series(odd)
-        texts = cells.filter(mask)
+        texts = cells.filter(pl.Series(odd))
         known = {text: parse_coordinate(text) for text in texts.unique().to_list()}
         found = [known[text] for text in texts.to_list()]
         values[odd] = np.array([math.nan if value is None else value for value in found])
@@ -55,12 +76,12 @@ def parse_coordinates(cells: pl.Series) -> Coordinates:
     return Coordinates(values, empty, odd)
 
 
-def points_from_cells(x: pl.Series, y: pl.Series) -> tuple[Points, np.ndarray]:
+def points_from_cells(text: pl.DataFrame, x: str, y: str) -> tuple[Points, np.ndarray]:
     """Points from two columns, and a mask of the rows to keep: those in which neither cell is unreadable.
 
     Where either cell is empty the row has no geometry and is kept, whatever the other one holds.
     """
-    across, up = parse_coordinates(x), parse_coordinates(y)
+    across, up = parse_coordinates(text, [x, y])
     empty = across.empty | up.empty
     keep = empty | ~(across.bad | up.bad)
     return Points(np.where(empty, math.nan, across.values), np.where(empty, math.nan, up.values)), keep

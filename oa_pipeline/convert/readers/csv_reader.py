@@ -57,7 +57,8 @@ class CsvReader:
         indices = [int(i) for i in names]
         parser = CsvBlocks(self._separator, len(self.columns), indices, self.counters, line=self._header.line)
         for frame in parser.frames(self._remaining()):
-            yield self._batch(frame.rename(names))
+            frame.columns = list(names.values())
+            yield self._batch(frame)
         self._text.judge(self.counters["rows/read"])
 
     def _remaining(self) -> Iterator[bytes]:
@@ -66,12 +67,12 @@ class CsvReader:
         yield from self._blocks
 
     def _batch(self, text: pl.DataFrame) -> Batch:
-        points, keep = points_from_cells(text[self._lon], text[self._lat])
+        points, keep = points_from_cells(text, self._lon, self._lat)
         if not keep.all():
             self.counters.add(BAD_COORDINATES, int((~keep).sum()))
             text = text.filter(pl.Series(keep))
             points = Points(points.x[keep], points.y[keep])
-        return Batch(tidy(text, self._limits.cell_chars, self.counters), points)
+        return Batch(tidy(text, self._limits.cell_chars, self.counters, returns=False), points)
 
 
 def open_csv(path: Path, conform: Conform, limits: Limits) -> CsvReader:

@@ -98,8 +98,12 @@ class CsvText:
                 if plain and block.isascii() and not decoder.getstate()[0]:
                     yield block
                 else:
+                    before = decoder.getstate()[0] if plain else b""
                     text = self._decode(decoder, block, final=not following)
-                    yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "replace")
+                    if plain and _UNDECODABLE not in text:  # the bytes themselves, but for a character cut in two
+                        yield (before + block).removesuffix(decoder.getstate()[0])
+                    else:
+                        yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "replace")
                 first = False
                 block = following
 
