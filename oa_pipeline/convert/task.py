@@ -37,7 +37,8 @@ class Limits:
 class Task:
     """One conversion: everything the child needs to know, and no more.
 
-    Paths are relative to the child's working folder, which holds the input and receives every output.
+    `input` is relative to the child's working folder (empty for tests). Outputs go to that folder, the only one it
+    can write.
     """
 
     source: str
@@ -49,7 +50,10 @@ class Task:
     input_form: Literal["file", "esri"]
     file_name: str
     content_type: str
+    what: Literal["convert", "tests"] = "convert"
     formats: tuple[str, ...] = FORMATS
+    member: str = ""  # name of the csv in its zip, where it is not the source's
+    plain_geojson: bool = False  # out.geojson beside, not instead of, out.geojson.gz
     limits: Limits = field(default_factory=Limits)
 
     def as_json(self) -> dict[str, Any]:
@@ -85,7 +89,8 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     geometry_type: str = ""  # as OGR names it: Point, Polygon, MultiPolygon ...
     bounds: tuple[float, float, float, float] | None = None  # west, south, east, north of usable rows
-    sample: tuple[dict[str, Any], ...] = ()
+    sample: tuple[tuple[str, ...], ...] = ()  # a header and up to five rows of the publisher's columns
+    tests: tuple[dict[str, Any], ...] = ()  # acceptance tests: description, passed, expected, got, error
     content_hash: str = ""  # order-free digest of all row hashes
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
     walls: dict[str, str] = field(default_factory=dict)  # which sandbox walls stand, "up" or the reason why not
@@ -103,6 +108,7 @@ class Outcome:
         made["problem"] = Problem(held["problem"]) if held["problem"] else None
         made["outputs"] = {k: Output(**v) for k, v in held["outputs"].items()}
         made["warnings"] = tuple(held["warnings"])
-        made["sample"] = tuple(held["sample"])
+        made["sample"] = tuple(tuple(row) for row in held["sample"])
+        made["tests"] = tuple(held["tests"])
         made["bounds"] = tuple(held["bounds"]) if held["bounds"] else None
         return cls(**made)

@@ -1,0 +1,5 @@
+"""`python -m oa_pipeline` is `oa`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""The `oa` command. Each subcommand lives in a module of its own, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+from .. import __version__
+from ..errors import OAError, SettingsError, SourceError
+
+# Name, module, function and the one line that `oa --help` shows (so that showing it imports nothing).
+_COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "up": ("up", "up", "Start everything: database, Dagster, sample sources."),
+    "process-one": ("process_one", "process_one", "Process one data source into a folder; no database, no Dagster."),
+    "lint": ("lint", "lint", "Check source files; says file, line, path and cure."),
+    "sources": ("sources", "sources", "The source repository: list it, sync it into Dagster."),
+    "db": ("db", "db", "The ledger's database."),
+    "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a subcommand when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, function, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f".{module}", __name__), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, _, says) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="oa")
+def oa() -> None:
+    """The world's address data: download, convert, publish.
+
+    Settings are OA_* variables; `oa settings` shows them.
+    """
+
+
+def main() -> None:
+    """Runs `oa`: exit status 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    try:
+        status = oa.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (SettingsError, SourceError) as error:
+        click.echo(f"oa: {error}", err=True)
+        status = 2 if isinstance(error, SettingsError) else 1
+    except OAError as error:
+        click.echo(f"oa: {error}", err=True)
+        status = 1
+    except BrokenPipeError:
+        # The reader of our output went away (`oa sources list | head`): nothing to say, and nobody to say it to.
+        sys.stderr.close()
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,20 @@
+"""`oa settings`."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from ..settings import Settings
+
+
+@click.command("settings")
+def settings() -> None:
+    """Show every setting, its value and its meaning. Passwords are masked."""
+    held = Settings.from_env()
+    for name, default, says in Settings.described():
+        value = str(getattr(held, name.removeprefix("OA_").lower()))
+        shown = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", value)
+        changed = "" if value == default else " (set)"
+        click.echo(f"{name}={shown}{changed}\n    {says}")

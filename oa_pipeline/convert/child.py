@@ -1,0 +1,38 @@
+"""What runs inside a converter: reads its task, does it, and writes its answer. No network, no secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import OAError, Problem
+from .pipeline import convert, try_tests
+from .task import Outcome, Task
+
+_BODIES = {"convert": convert, "tests": try_tests}
+
+
+def body(work: Path, events: int, walls: dict[str, str]) -> None:
+    """Does the task in `work`; `events` is a pipe for lines of JSON that say how far it is."""
+    task = Task.from_json(json.loads((work / "task.json").read_text()))
+
+    def tell(event: dict[str, Any]) -> None:
+        os.write(events, (json.dumps(event) + "\n").encode())
+
+    started = time.monotonic()
+    try:
+        outcome = _BODIES[task.what](task, work, tell)
+    except OAError as error:
+        outcome = Outcome(error.problem, str(error), error.cure)
+    except MemoryError:
+        limit = task.limits.memory // 1024**2
+        outcome = Outcome(
+            Problem.CONFORM_FAILED, f"needs more than {limit} MiB of memory", "raise OA_CONVERT_MEMORY_MIB"
+        )
+    seconds = {**outcome.seconds, "convert": round(time.monotonic() - started, 3)}
+    outcome = replace(outcome, walls=walls, seconds=seconds)
+    (work / "outcome.json").write_text(json.dumps(outcome.as_json()))

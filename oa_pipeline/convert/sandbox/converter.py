@@ -1,0 +1,296 @@
+"""A run's side of the sandbox: starts the fork server, hands over a task, follows it, and reads its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from ...errors import ConverterDied, ConvertError, Problem, WallError
+from ..drivers import gdal_environment
+from ..task import Limits, Outcome, Task
+from . import wire
+from .keeper import WALLS_MISSING
+from .ring import Ring
+
+OUTCOME_BYTES = 16 * 1024**2
+START_SECONDS = 120.0
+_SERVER = "oa_pipeline.convert.sandbox.server"
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+def clean_environment() -> dict[str, str]:
+    """All that a converter's environment holds. No home, no credentials, no proxies, no settings of ours."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/nonexistent",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "POLARS_MAX_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        **gdal_environment(),
+    }
+
+
+class Converter:
+    """Runs tasks, each in a walled process of its own, from one warm fork server. Several threads may share it."""
+
+    def __init__(
+        self,
+        *,
+        walls: Literal["required", "recorded"] = "recorded",
+        body: str = "oa_pipeline.convert.child:body",
+        path: tuple[Path, ...] = (),
+    ) -> None:
+        """`walls`: what happens when one cannot be raised: WallError, or a note in the outcome.
+
+        `body`: what a converter runs, as module:function, found on `path` as well as among the installed packages.
+        """
+        self._required = walls == "required"
+        self._body = body
+        self._path = path
+        self._lock = threading.Lock()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Converter:
+        """Itself; the server starts with the first task."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the server."""
+        self.close()
+
+    def start(self) -> None:
+        """Starts the server if it is not running. Raises ConvertError when it does not come up."""
+        with self._lock:
+            if self._server is not None and self._server.poll() is None:
+                return
+            self._close()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs, tempfile.TemporaryFile() as said:
+                self._server = subprocess.Popen(
+                    [sys.executable, "-P", "-s", "-m", _SERVER, str(theirs.fileno()), self._body],
+                    env=clean_environment() | {"PYTHONPATH": ":".join(map(str, self._path))},
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+                theirs.close()
+                ours.settimeout(START_SECONDS)
+                message = None
+                with contextlib.suppress(TimeoutError):
+                    message, _ = wire.receive(ours)
+                if not message:
+                    self._server.kill()
+                    self._server.wait()
+                    said.seek(0)
+                    text = said.read()[-2000:].decode(errors="replace").strip()
+                    raise ConvertError(
+                        f"the converter's server did not start: {text}",
+                        cure=f"python -m {_SERVER} 0 {self._body} shows why",
+                        problem=Problem.OUR_FAULT,
+                    )
+                ours.settimeout(None)
+                self._socket = ours
+
+    def close(self) -> None:
+        """Ends the server and waits for it."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._server is not None:
+            try:
+                self._server.wait(5)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait()
+            self._server = None
+
+    def run(self, task: Task, work: Path, *, input: Path | None, on_event: OnEvent | None = None) -> Outcome:
+        """Does `task` with `work`, an empty folder, as its working folder and the only one it can write.
+
+        `input` is the cached download, readable to the converter. Raises ConverterDied when the process ends without
+        an answer, WallError when a demanded wall is down. KeyboardInterrupt and other exceptions end the process.
+        """
+        self.start()
+        (work / "task.json").write_text(json.dumps(task.as_json()))
+        (work / "task.json").chmod(0o444)
+        limits = task.limits
+        follow = _Follow(on_event)
+        job = {
+            "work": str(work.resolve()),
+            "input": os.path.relpath(input, work) if input else "",
+            "limits": task.as_json()["limits"],
+            "required": self._required,
+        }
+        with follow.ask(self._send, job):
+            report = follow.until_done()
+        return _answer(report, follow.stderr.text(), work, limits)
+
+    def _send(self, job: dict[str, Any], fds: tuple[int, ...]) -> None:
+        with self._lock:
+            if self._socket is None:
+                raise ConverterDied("the converter's server is gone", problem=Problem.OUR_FAULT)
+            wire.send(self._socket, job, fds)
+
+
+class _Follow:
+    """The three ends of one converter that the run holds: control, events and what it says."""
+
+    def __init__(self, on_event: OnEvent | None) -> None:
+        self.stderr = Ring(64 * 1024)
+        self._on_event = on_event
+        self._pending = b""
+
+    @contextlib.contextmanager
+    def ask(self, send: Callable[[dict[str, Any], tuple[int, ...]], None], job: dict[str, Any]) -> Any:
+        """Hands the job over; leaving the block closes the control socket, which ends whatever still runs."""
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.events, events_theirs = os.pipe()
+        self.said, said_theirs = os.pipe()
+        try:
+            try:
+                send(job, (theirs.fileno(), events_theirs, said_theirs))
+            finally:
+                theirs.close()
+                os.close(events_theirs)
+                os.close(said_theirs)
+            yield self
+        finally:
+            # The keeper sees the control socket close, ends its converter and closes the pipes.
+            self.control.close()
+            _drain(self.said)
+            os.close(self.events)
+            os.close(self.said)
+
+    def until_done(self) -> dict[str, Any] | None:
+        """Reads everything until the keeper's report; None when the keeper itself was killed."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.control, selectors.EVENT_READ)
+            selector.register(self.events, selectors.EVENT_READ)
+            selector.register(self.said, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is self.control:
+                        report, _ = wire.receive(self.control)
+                        self._read_rest()
+                        return report
+                    if not self._read(key.fd):
+                        selector.unregister(key.fd)
+
+    def _read(self, fd: int) -> bool:
+        data = os.read(fd, 64 * 1024)
+        if fd == self.said:
+            self.stderr.add(data)
+        else:
+            self._event_bytes(data)
+        return bool(data)
+
+    def _read_rest(self) -> None:
+        for fd in (self.events, self.said):
+            os.set_blocking(fd, False)
+            with contextlib.suppress(BlockingIOError):
+                while self._read(fd):
+                    pass
+
+    def _event_bytes(self, data: bytes) -> None:
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        self._pending = self._pending[-wire.MESSAGE_BYTES :]
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if self._on_event is not None and isinstance(event, dict):
+                    self._on_event(event)
+
+
+def _drain(fd: int) -> None:
+    """Waits for the last holder of the pipe's other end to go, so that nothing outlives `run`."""
+    os.set_blocking(fd, True)
+    while os.read(fd, 64 * 1024):
+        pass
+
+
+def _answer(report: dict[str, Any] | None, said: str, work: Path, limits: Limits) -> Outcome:
+    if report is None:
+        raise ConverterDied("the converter's keeper was killed", problem=Problem.OUR_FAULT)
+    status, why = int(report["status"]), str(report["why"])
+    if status == WALLS_MISSING:
+        raise WallError(said or "a wall is down", cure="OA_SANDBOX=recorded runs without it and says so")
+    if status != 0 or why:
+        raise _died(status, why, said, limits)
+    outcome = _read_outcome(work / "outcome.json", said)
+    outcome["cpu_seconds"] = report["cpu_seconds"]
+    outcome["peak_memory"] = report["peak_memory"]
+    return Outcome.from_json(outcome)
+
+
+def _read_outcome(path: Path, said: str) -> dict[str, Any]:
+    """The child's answer, which is no more trusted than its input: no link is followed, no size is believed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            data = file.read(OUTCOME_BYTES + 1)
+        if len(data) > OUTCOME_BYTES:
+            raise ValueError("longer than 16 MiB")
+        held = json.loads(data)
+        Outcome.from_json(held)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConverterDied(f"the converter left no usable answer: {error} {said}".strip()) from None
+    return dict(held)
+
+
+def _died(status: int, why: str, said: str, limits: Limits) -> ConverterDied:
+    if why == "time":
+        return ConverterDied(
+            f"the converter took longer than {limits.seconds} seconds and was ended",
+            cure="simplify slow patterns, or raise OA_CONVERT_SECONDS",
+        )
+    if why:
+        return ConverterDied(f"the converter was ended: {why}", problem=Problem.OUR_FAULT)
+    if status < 0:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        cause, cure = _SIGNALS.get(-status, ("", ""))
+        cause = cause.format(limits=limits, mib=limits.memory // 1024**2)
+        return ConverterDied(f"converter died: {name}{cause}{_quote(said)}", cure=cure)
+    return ConverterDied(f"converter died: exit status {status}{_quote(said)}")
+
+
+def _quote(said: str) -> str:
+    last = said.strip().splitlines()[-1:] if said.strip() else []
+    return f": {last[0][:500]}" if last else ""
+
+
+_SIGNALS: dict[int, tuple[str, str]] = {
+    signal.SIGXCPU: (
+        " (more than {limits.cpu_seconds} seconds of CPU time)",
+        "simplify slow patterns, or raise OA_CONVERT_CPU_SECONDS",
+    ),
+    signal.SIGKILL: (" (killed, most often for want of memory)", "give the machine more memory"),
+    signal.SIGABRT: (" (most often more than {mib} MiB of memory)", "raise OA_CONVERT_MEMORY_MIB"),
+    signal.SIGSEGV: (" (a library crashed on this file)", "report the file; other sources are unaffected"),
+    signal.SIGBUS: (" (a library crashed on this file)", "report the file; other sources are unaffected"),
+}

@@ -1,0 +1,93 @@
+"""The fork server: starts clean, loads the libraries once, and forks a keeper and a converter for each run.
+
+It never held a secret: its environment is written out by whoever starts it, and its only open files are its socket and
+the three streams. It reads no data itself. It ends when its socket does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gc
+import importlib
+import os
+import pkgutil
+import signal
+import socket
+import sys
+from typing import Any
+
+from . import wire
+from .keeper import Body, keep
+
+LIBRARIES = (
+    "numpy",
+    "polars",
+    "polars_hash",
+    "pyarrow",
+    "pyarrow.parquet",
+    "pyogrio",
+    "pyogrio.raw",
+    "pyproj",
+    "shapely",
+    "msgspec",
+    "isal.igzip",
+    "isal.isal_zlib",
+    "oa_pipeline.convert.pipeline",
+    "oa_pipeline.convert.readers.csv",
+    "oa_pipeline.convert.readers.esri",
+    "oa_pipeline.convert.readers.geojson",
+    "oa_pipeline.convert.readers.ogr",
+)
+
+
+def load() -> None:
+    """Imports everything a converter may need: after its walls are up it may not be able to."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    import encodings
+
+    for module in pkgutil.iter_modules(encodings.__path__):
+        if module.name not in {"mbcs", "oem", "cp65001"}:  # Windows only
+            with contextlib.suppress(LookupError, ImportError):
+                codecs.lookup(module.name)
+
+
+def serve(sock: socket.socket, body: Body) -> None:
+    """Answers requests, each by `body` in a converter, until the other side closes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report for themselves
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of whoever asked
+    wire.send(sock, {"ready": os.getpid()})
+    while True:
+        job, fds = wire.receive(sock)
+        if job is None:
+            return
+        if os.fork() == 0:
+            _keeper(sock, job, fds, body)
+        for fd in fds:
+            os.close(fd)
+
+
+def _keeper(sock: socket.socket, job: dict[str, Any], fds: list[int], body: Body) -> None:
+    try:
+        sock.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        control = socket.socket(fileno=fds[0])
+        keep(control, fds[1], fds[2], job, body)
+    finally:
+        os._exit(0)
+
+
+def main() -> None:
+    """`python -m oa_pipeline.convert.sandbox.server FD MODULE:FUNCTION`."""
+    module, function = sys.argv[2].split(":")
+    load()
+    body = getattr(importlib.import_module(module), function)
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared between all forks
+    serve(socket.socket(fileno=int(sys.argv[1])), body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The walls around a converter, raised in its own process before it looks at anything hostile.
+
+    limits   address space, CPU time, size of a written file, open files, no core dumps
+    network  a network namespace of its own without any interface; Landlock's TCP rule as well
+    files    Landlock: reads the interpreter, its libraries and the input, writes the work folder only
+    user     a user of its own, where we are root
+
+Each is reported as "up" or as the reason why it is not.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import struct
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..task import Limits
+from . import landlock
+
+UP = "up"
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_OWN_USERS = 1_700_000_000  # far from any account; one user per converter, so they cannot touch each other
+NOBODY = 65534
+_PR_SET_KEEPCAPS = 8
+_CAP_DAC_READ_SEARCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A converter writes its working folder only, reads `input` and runs as `user`, or `why_not`.
+
+    `pass_folders`: it may pass through folders that are closed to it, because our libraries lie behind one. What it may
+    read there is Landlock's business.
+    """
+
+    input: Path | None
+    user: int | None
+    why_not: str = ""
+    pass_folders: bool = False
+
+
+def own_user(pid: int) -> int:
+    """The user number of the converter kept by process `pid`."""
+    return _OWN_USERS + pid
+
+
+def raise_walls(place: Place, limits: Limits) -> dict[str, str]:
+    """Raises what can be raised, in an order in which none needs what another takes away."""
+    walls = {"network": _shut_network()}
+    walls["user"] = place.why_not if place.user is None else _become(place.user, place.pass_folders)
+    walls["files"], tcp_shut = _shut_files(place)
+    if walls["network"] != UP and tcp_shut:
+        walls["network"] = UP
+    walls["limits"] = _limit(limits)
+    return walls
+
+
+def missing(walls: Mapping[str, str]) -> dict[str, str]:
+    """The walls that ought to stand and do not. Where files are shut, a user of its own is a second belt."""
+    down = {name: why for name, why in walls.items() if why != UP}
+    if walls.get("files") == UP:
+        down.pop("user", None)
+    return down
+
+
+def _shut_network() -> str:
+    libc = ctypes.CDLL(None, use_errno=True)
+    flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET
+    if libc.unshare(flags) == 0:
+        return UP
+    return f"no network namespace: {os.strerror(ctypes.get_errno())}"
+
+
+def _become(user: int, pass_folders: bool) -> str:
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        os.setgroups([])
+        libc.prctl(_PR_SET_KEEPCAPS, int(pass_folders), 0, 0, 0)
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        kept = 1 << _CAP_DAC_READ_SEARCH if pass_folders else 0
+        # Version 3 of the kernel's structure: effective, permitted and inheritable, low words before high ones.
+        if libc.capset(struct.pack("=II", 0x20080522, 0), struct.pack("=6I", kept, kept, 0, 0, 0, 0)):
+            raise OSError(ctypes.get_errno(), "capset refused")
+    except OSError as error:
+        return f"cannot become user {user}: {error.strerror}"
+    return UP
+
+
+def _shut_files(place: Place) -> tuple[str, bool]:
+    readable = {Path(p) for p in (*library_folders(), "/proc/self", "/dev/urandom")}
+    if place.input is not None:
+        readable.add(place.input)
+    try:
+        tcp_shut = landlock.restrict(sorted(p for p in readable if p.exists()), [Path(), Path("/dev/null")])
+    except OSError as error:
+        return f"no Landlock: {error.strerror}", False
+    return UP, tcp_shut
+
+
+def library_folders() -> list[str]:
+    """The interpreter, what it imports from, this package, and the system's libraries."""
+    package = Path(__file__).resolve().parents[2]
+    imported = [p for p in sys.path if p and Path(p).is_dir() and Path(p) != package.parent]
+    return [sys.prefix, sys.base_prefix, *imported, str(package), "/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
+
+
+def closed_library() -> str:
+    """A folder on the way to our libraries that other users may not enter; "" where there is none."""
+    for library in (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parent):
+        for folder in (library, *library.parents):
+            if not folder.stat().st_mode & 0o001:
+                return str(folder)
+    return ""
+
+
+def _limit(limits: Limits) -> str:
+    wanted = {
+        resource.RLIMIT_AS: limits.memory,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_NOFILE: limits.open_files,
+        resource.RLIMIT_CORE: 0,
+    }
+    for what, much in wanted.items():
+        hard = resource.getrlimit(what)[1]
+        most = much if hard == resource.RLIM_INFINITY else min(much, hard)
+        # The hard CPU limit lies a little higher: the soft one's signal names the cause, the hard one cannot be caught.
+        higher = most + 5 if what == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else most
+        try:
+            resource.setrlimit(what, (most, higher))
+        except (OSError, ValueError) as error:
+            return f"limit {what} refused: {error}"
+    return UP

@@ -1,0 +1,275 @@
+"""The steps of one run, in the order in which they have always been taken: skip, tests, download, conversion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..convert.sandbox import Converter
+from ..convert.task import FORMATS, Limits, Outcome, Task
+from ..counters import Counters
+from ..errors import FetchError, OAError, Problem, SourceError
+from ..fetch import Budget, Fetched, Guard, Hosts, fetch
+from ..fetch.model import Progress
+from ..settings import MIB, Settings
+from ..sources.model import DataSource
+from .index import index_of
+from .log import RunLog
+
+OUTPUT_LOG, INDEX = "output.txt", "index.json"
+_KEPT = ("cache.", "esri.")  # a broken download goes on from these
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended and which files it left in its folder, by kind: cache, geojson, csv, parquet, sample, log, index.
+
+    `transient`: the same run may succeed later (the publisher's server was unwell).
+    """
+
+    fetched: Fetched | None
+    outcome: Outcome
+    index: Mapping[str, Any]
+    files: Mapping[str, Path]
+    transient: bool = False
+    same_download: bool = False
+
+
+class _SameDownload(Exception):  # noqa: N818 - not a failure
+    """There is nothing to convert: the caller has the results of this very download."""
+
+
+def process(
+    data_source: DataSource,
+    folder: Path,
+    *,
+    settings: Settings,
+    converter: Converter | None = None,
+    formats: tuple[str, ...] = FORMATS,
+    plain_geojson: bool = False,
+    fetched: Fetched | None = None,
+    known_sha256: str = "",
+    hosts: Hosts | None = None,
+    on_progress: Callable[[str, int, int | None], None] | None = None,
+    echo: Callable[[str], None] | None = None,
+) -> Result:
+    """Does all there is to do for one data source in `folder`, which is made if need be and cleared of an earlier run.
+
+    What is the source's or the publisher's fault does not raise: `Result.outcome` has problem, detail and cure. What
+    is our own fault (walls down, disk full) does. `converter` is shared by those who live long; `fetched` spares the
+    download; one whose SHA-256 is `known_sha256` is not converted, and `Result.same_download` says so. `on_progress`
+    gets a stage ("download", "convert"), how far it is, and of how much, where that is known.
+    """
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
+    steps = _Steps(data_source, folder, settings, formats, plain_geojson, hosts, on_progress or (lambda *_: None))
+    steps.known_sha256 = known_sha256
+    with RunLog(folder / OUTPUT_LOG, echo=echo) as log:
+        log.say(f"{data_source.key}: started")
+        transient = False
+        try:
+            with _own_or(converter, settings) as sandbox:
+                outcome, fetched = steps.run(sandbox, log, fetched)
+        except _SameDownload:
+            log.say("done: the download is the one that was converted before")
+            return Result(steps.fetched, Outcome(None), {}, {"log": folder / OUTPUT_LOG}, same_download=True)
+        except (SourceError, FetchError) as error:
+            transient = isinstance(error, FetchError) and error.transient
+            outcome = Outcome(error.problem, str(error), error.cure)
+        except OAError as error:
+            if error.problem is Problem.OUR_FAULT:
+                log.say(str(error), level="ERROR")
+                raise
+            outcome = Outcome(error.problem, str(error), error.cure)
+        fetched = fetched or steps.fetched
+        outcome = replace(outcome, warnings=(*outcome.warnings, *_coverage_warning(data_source)))
+        _say_outcome(log, outcome)
+    index = index_of(data_source, fetched, outcome, seconds=time.monotonic() - started)
+    (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient)
+
+
+@contextmanager
+def _own_or(converter: Converter | None, settings: Settings) -> Iterator[Converter]:
+    if converter is not None:
+        yield converter
+        return
+    with Converter(walls="required" if settings.sandbox == "required" else "recorded") as own:
+        yield own
+
+
+@dataclass(slots=True)
+class _Steps:
+    data_source: DataSource
+    folder: Path
+    settings: Settings
+    formats: tuple[str, ...]
+    plain_geojson: bool
+    hosts: Hosts | None
+    on_progress: Callable[[str, int, int | None], None]
+    fetched: Fetched | None = None
+    known_sha256: str = ""
+
+    def run(self, converter: Converter, log: RunLog, fetched: Fetched | None) -> tuple[Outcome, Fetched | None]:
+        """The outcome, and the download where it came so far."""
+        if self.data_source.skip:
+            return Outcome(Problem.SKIPPED), None
+        tests: tuple[dict[str, Any], ...] = ()
+        if self.data_source.tests and self.data_source.conform is not None:
+            tried = self._in_sandbox(converter, log, self._task("tests", None))
+            tests = tried.tests
+            if tried.problem is not None:
+                return tried, None
+        self.fetched = fetched or self._fetch(log)
+        if self.fetched.sha256 == self.known_sha256:
+            raise _SameDownload
+        readable(self.data_source)
+        outcome = self._in_sandbox(converter, log, self._task("convert", self.fetched))
+        return replace(outcome, tests=tests), self.fetched
+
+    def _fetch(self, log: RunLog) -> Fetched:
+        def on_progress(progress: Progress) -> None:
+            self.on_progress("download", progress.done, progress.total)
+            total = f" of {progress.total:,}" if progress.total else ""
+            log.progress(f"downloaded {progress.done:,}{total} {progress.unit}")
+
+        log.say(f"download: {self.data_source.data}")
+        fetched = fetch(
+            self.data_source,
+            self.folder,
+            budget=budget_of(self.settings),
+            guard=Guard(allow_local=self.settings.allow_local_sources),
+            hosts=self.hosts,
+            on_progress=on_progress,
+        )
+        log.say(f"download: {fetched.size:,} bytes in {fetched.seconds:.1f} s, sha256 {fetched.sha256}")
+        for note in fetched.notes:
+            log.warn(f"download: {note}")
+        return fetched
+
+    def _task(self, what: str, fetched: Fetched | None) -> Task:
+        assert self.data_source.declared is not None
+        return Task(
+            source=self.data_source.source,
+            layer=str(self.data_source.layer),
+            name=self.data_source.name,
+            declared=dict(self.data_source.declared),
+            coverage=dict(self.data_source.coverage.declared),
+            input=f"../{fetched.path.name}" if fetched else "",
+            input_form=fetched.form if fetched else "file",
+            file_name=fetched.file_name if fetched else "",
+            content_type=fetched.content_type if fetched else "",
+            what="tests" if what == "tests" else "convert",
+            formats=self.formats,
+            member="" if self.data_source.first else f"{self.data_source.source}-{self.data_source.name}",
+            plain_geojson=self.plain_geojson,
+            limits=limits_of(self.settings),
+        )
+
+    def _in_sandbox(self, converter: Converter, log: RunLog, task: Task) -> Outcome:
+        """Runs the task below `folder` and takes over the files that its outcome names, and no others."""
+        work = self.folder / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(mode=0o700)
+
+        def on_event(event: dict[str, Any]) -> None:
+            if isinstance(rows := event.get("rows"), int):
+                self.on_progress("convert", rows, None)
+                log.progress(f"converted {rows:,} rows")
+
+        try:
+            path = self.fetched.path if self.fetched and task.input else None
+            outcome = converter.run(task, work, input=path, on_event=on_event)
+            for output in outcome.outputs.values():
+                name = Path(output.path).name
+                _take(work / name, self.folder / name)
+            return outcome
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def readable(data_source: DataSource) -> None:
+    """Raises SourceError where the conform gives no way to read the data."""
+    if data_source.conform is None:
+        raise SourceError(
+            "there is no conform object",
+            place=data_source.key,
+            cure="say under `conform` which format the data has and which columns hold what",
+            problem=Problem.NO_CONFORM,
+        )
+    if data_source.conform.format is None:
+        raise SourceError(
+            f"unknown format {data_source.conform.format_text!r}",
+            place=data_source.key,
+            cure="use csv, geojson, shapefile, gdb, gpkg, xml or kml",
+            problem=Problem.UNKNOWN_FORMAT,
+        )
+
+
+def budget_of(settings: Settings) -> Budget:
+    """What a download may take."""
+    return Budget(bytes=settings.download_mib * MIB, seconds=float(settings.download_seconds))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What a converter may take."""
+    return Limits(
+        memory=settings.convert_memory_mib * MIB,
+        cpu_seconds=settings.convert_cpu_seconds,
+        seconds=settings.convert_seconds,
+    )
+
+
+def _take(made: Path, kept: Path) -> None:
+    if made.is_symlink() or not made.is_file():
+        raise OAError(f"the converter named {made.name}, which is no file of its own")
+    made.chmod(0o644)
+    made.replace(kept)
+
+
+def _clear(folder: Path) -> None:
+    """Removes what an earlier run left, except a download that can go on."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif not path.name.startswith(_KEPT):
+            path.unlink()
+
+
+def _files(folder: Path, fetched: Fetched | None, outcome: Outcome) -> dict[str, Path]:
+    files = {"log": folder / OUTPUT_LOG, "index": folder / INDEX}
+    if fetched is not None:
+        files["cache"] = fetched.path
+    for kind, output in outcome.outputs.items():
+        files[kind] = folder / Path(output.path).name
+    return files
+
+
+def _coverage_warning(data_source: DataSource) -> tuple[str, ...]:
+    if data_source.coverage.complete or data_source.skip:
+        return ()
+    return ("Missing or incomplete coverage: name a US Census geoid, an ISO 3166 code or a geometry",)
+
+
+def _say_outcome(log: RunLog, outcome: Outcome) -> None:
+    for warning in outcome.warnings:
+        log.warn(warning)
+    for name, count in Counters(outcome.counters).items():
+        log.say(f"{name}: {count:,}")
+    for name, why in outcome.walls.items():
+        if why != "up":
+            log.warn(f"sandbox: the {name} wall is down: {why}")
+    if outcome.problem is None:
+        log.say(f"done: {outcome.rows:,} rows")
+    elif outcome.problem is Problem.SKIPPED:
+        log.say(str(outcome.problem))
+    else:
+        cure = f" ({outcome.cure})" if outcome.cure and outcome.cure not in outcome.detail else ""
+        log.say(f"{outcome.problem}: {outcome.detail}{cure}", level="ERROR")

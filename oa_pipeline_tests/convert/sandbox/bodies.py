@@ -1,0 +1,161 @@
+"""What hostile data might make a converter do. Each is the whole life of one converter's process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from oa_pipeline.convert.task import Outcome, Task
+
+
+def body(work: Path, events: int, walls: dict[str, str]) -> None:
+    """Runs the act that the task's `declared` names, then answers with what it returned."""
+    task = Task.from_json(json.loads((work / "task.json").read_text()))
+    act = ACTS[task.declared["act"]]
+    detail = act(task.declared, events)
+    (work / "outcome.json").write_text(json.dumps(Outcome(None, detail=str(detail), walls=walls).as_json()))
+
+
+def crash(_: Any, __: int) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def spin(_: Any, __: int) -> None:
+    while True:
+        pass
+
+
+def hang(declared: dict[str, Any], _: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if told := declared.get("told"):
+        Path(told).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def detach(_: Any, events: int) -> str:
+    """Leaves a grandchild that has left session and group and ignores every polite signal."""
+    code = "import os,signal,time\nos.setsid()\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-S", "-c", code], start_new_session=True, close_fds=True)
+    os.write(events, json.dumps({"left": child.pid}).encode() + b"\n")
+    time.sleep(0.3)
+    return str(child.pid)
+
+
+def fill_memory(_: Any, __: int) -> str:
+    held = []
+    while True:
+        held.append(bytearray(64 * 1024**2))
+
+
+def fill_disk(_: Any, __: int) -> str:
+    try:
+        with Path("big").open("wb") as file:
+            while True:
+                file.write(b"x" * 1024**2)
+    except OSError as error:
+        return error.strerror or ""
+
+
+def open_files(_: Any, __: int) -> str:
+    held = []
+    try:
+        while True:
+            held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        for fd in held:
+            os.close(fd)
+        return str(len(held))
+
+
+def shout(_: Any, __: int) -> str:
+    chunk = b"noise \x1b[31m\x1b]0;owned\x07 \r overwritten \x00\xff\n" * 1000
+    for _turn in range(200):
+        os.write(2, chunk)
+    os.write(1, b"last words\n")
+    os._exit(3)
+
+
+def connect(declared: dict[str, Any], _: int) -> str:
+    try:
+        socket.create_connection(("127.0.0.1", declared["port"]), timeout=5).close()
+    except OSError as error:
+        return f"refused: {type(error).__name__}"
+    return "connected"
+
+
+def environment(_: Any, __: int) -> str:
+    return json.dumps(dict(os.environ))
+
+
+def look_around(declared: dict[str, Any], _: int) -> str:
+    """Tries to read one path and to write another; says what came of both."""
+    said = {}
+    try:
+        said["read"] = Path(declared["read"]).read_text()[:20]
+    except OSError as error:
+        said["read"] = f"denied: {type(error).__name__}"
+    try:
+        Path(declared["write"]).write_text("was here")
+        said["write"] = "written"
+    except OSError as error:
+        said["write"] = f"denied: {type(error).__name__}"
+    said["user"] = str(os.getuid())
+    return json.dumps(said)
+
+
+def link_out(declared: dict[str, Any], _: int) -> str:
+    """Answers with a link to somebody else's file."""
+    Path("outcome.json").symlink_to(declared["read"])
+    os._exit(0)
+
+
+def lie(_: Any, __: int) -> str:
+    Path("outcome.json").write_text('{"problem": ["not", "an", "answer"]}')
+    os._exit(0)
+
+
+def threads(_: Any, __: int) -> str:
+    """Real work in the libraries after the fork."""
+    import polars as pl
+
+    frame = pl.DataFrame({"a": [str(i) for i in range(100_000)]})
+    return str(frame.lazy().select(pl.col("a").str.len_bytes().sum()).collect().item())
+
+
+def descriptors(_: Any, __: int) -> str:
+    held = []
+    for number in range(3, 256):
+        try:
+            held.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+        except OSError:
+            continue
+    return json.dumps(held)
+
+
+ACTS = {
+    f.__name__: f
+    for f in (
+        crash,
+        spin,
+        hang,
+        detach,
+        fill_memory,
+        fill_disk,
+        open_files,
+        shout,
+        connect,
+        environment,
+        look_around,
+        link_out,
+        lie,
+        threads,
+        descriptors,
+    )
+}

@@ -1,0 +1,264 @@
+"""The sandbox: what a converter cannot do, and that its end, however it comes, is an ordinary outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oa_pipeline.convert.sandbox import Converter
+from oa_pipeline.convert.task import Limits, Outcome, Task
+from oa_pipeline.errors import ConverterDied
+
+ROOT = Path(__file__).resolve().parents[3]
+BODY = "oa_pipeline_tests.convert.sandbox.bodies:body"
+LIMITS = Limits(seconds=60, cpu_seconds=60)
+
+Act = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def converter() -> Iterator[Converter]:
+    with Converter(body=BODY, path=(ROOT,)) as warm:
+        yield warm
+
+
+@pytest.fixture
+def act(converter: Converter, tmp_path: Path) -> Act:
+    """Runs one act in a converter with a fresh work folder."""
+
+    def run(name: str, *, limits: Limits = LIMITS, on_event: Any = None, **declared: Any) -> Outcome:
+        work = tmp_path / f"work-{time.monotonic_ns()}"
+        work.mkdir()
+        return converter.run(task(name, limits, **declared), work, input=None, on_event=on_event)
+
+    return run
+
+
+def task(name: str, limits: Limits = LIMITS, **declared: Any) -> Task:
+    return Task(
+        source="x",
+        layer="addresses",
+        name="n",
+        declared={"act": name, **declared},
+        coverage={},
+        input="",
+        input_form="file",
+        file_name="",
+        content_type="",
+        limits=limits,
+    )
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_libraries_with_threads_work_after_the_fork(act: Act) -> None:
+    assert act("threads").detail == "488890"
+
+
+def test_a_crash_is_an_outcome_and_the_next_source_is_unaffected(act: Act) -> None:
+    with pytest.raises(ConverterDied, match="SIGSEGV"):
+        act("crash")
+
+    assert act("threads").problem is None
+
+
+def test_cpu_time_is_limited(act: Act) -> None:
+    with pytest.raises(ConverterDied, match="1 seconds of CPU time"):
+        act("spin", limits=replace(LIMITS, cpu_seconds=1))
+
+
+def test_wall_clock_time_is_limited_even_for_who_ignores_signals(act: Act) -> None:
+    with pytest.raises(ConverterDied, match="longer than 1 seconds"):
+        act("hang", limits=replace(LIMITS, seconds=1))
+
+
+def test_memory_is_limited(act: Act) -> None:
+    with pytest.raises(ConverterDied, match="MemoryError"):
+        act("fill_memory", limits=replace(LIMITS, memory=2 * 1024**3))
+
+
+def test_file_size_is_limited(act: Act) -> None:
+    assert act("fill_disk", limits=replace(LIMITS, file_bytes=4 * 1024**2)).detail == "File too large"
+
+
+def test_open_files_are_limited(act: Act) -> None:
+    assert int(act("open_files", limits=replace(LIMITS, open_files=64)).detail) < 64
+
+
+def test_the_network_is_out_of_reach(act: Act) -> None:
+    asked = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.5)
+        outcome = act("connect", port=server.getsockname()[1])
+        try:
+            server.accept()[0].close()
+            asked.set()
+        except TimeoutError:
+            pass
+
+    if outcome.walls["network"] != "up":
+        pytest.skip(f"this machine cannot raise it: {outcome.walls['network']}")
+    assert outcome.detail.startswith("refused")
+    assert not asked.is_set()
+
+
+def test_nothing_is_written_outside_the_work_folder_and_no_secret_is_read(act: Act, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a password")
+    secret.chmod(0o644)
+    tmp_path.chmod(0o777)
+
+    outcome = act("look_around", read=str(secret), write=str(tmp_path / "planted"))
+
+    if outcome.walls["files"] != "up":
+        pytest.skip(f"this machine cannot raise it: {outcome.walls['files']}")
+    said = json.loads(outcome.detail)
+    assert said["read"].startswith("denied")
+    assert said["write"].startswith("denied")
+    assert not (tmp_path / "planted").exists()
+
+
+def test_it_runs_under_a_user_of_its_own_where_that_is_possible(act: Act) -> None:
+    outcome = act("look_around", read="/dev/null", write="/dev/null")
+
+    if outcome.walls["user"] != "up":
+        pytest.skip(f"this machine cannot raise it: {outcome.walls['user']}")
+    assert int(json.loads(outcome.detail)["user"]) not in (0, os.getuid())
+
+
+def test_its_environment_holds_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sentinel-1")
+    monkeypatch.setenv("OA_DATABASE_URL", "postgresql://u:sentinel-2@db/x")
+    with Converter(body=BODY, path=(ROOT,)) as fresh:
+        (tmp_path / "work").mkdir()
+        held = fresh.run(task("environment"), tmp_path / "work", input=None).detail
+
+    assert "sentinel" not in held
+    assert {"PATH", "LANG", "GDAL_SKIP"} <= set(json.loads(held))
+    assert not {n for n in json.loads(held) if n.startswith(("OA_", "AWS_"))}
+
+
+def test_it_holds_no_file_but_the_pipe_for_its_progress(act: Act) -> None:
+    held = [name for name in json.loads(act("descriptors").detail) if not name.startswith("/proc/")]
+
+    assert len([name for name in held if name.startswith("pipe:")]) <= 1
+    assert not [name for name in held if name.startswith("socket:")]
+
+
+def test_who_detaches_is_ended_with_the_rest(act: Act) -> None:
+    left: list[int] = []
+
+    act("detach", on_event=lambda event: left.append(event["left"]))
+
+    assert left
+    assert not alive(left[0])
+
+
+def test_noise_is_kept_small_and_harmless(act: Act) -> None:
+    with pytest.raises(ConverterDied, match="exit status 3") as died:
+        act("shout")
+
+    assert "last words" in str(died.value)
+    assert "\x1b" not in str(died.value)
+
+
+@pytest.mark.parametrize("name", ["lie", "link_out"])
+def test_an_answer_that_cannot_be_trusted_is_a_death(act: Act, tmp_path: Path, name: str) -> None:
+    (tmp_path / "other.json").write_text(json.dumps(Outcome(None, rows=5).as_json()))
+
+    with pytest.raises(ConverterDied, match="no usable answer"):
+        act(name, read=str(tmp_path / "other.json"))
+
+
+def test_killing_whoever_asked_ends_the_converter(tmp_path: Path) -> None:
+    told = tmp_path / "work" / "told"
+    code = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from oa_pipeline.convert.sandbox import Converter
+from oa_pipeline_tests.convert.sandbox.test_converter import task, BODY
+work = Path({str(tmp_path / "work")!r}); work.mkdir()
+with Converter(body=BODY, path=(Path({str(ROOT)!r}),)) as converter:
+    converter.run(task("hang", told="told"), work, input=None)
+"""
+    asker = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        until(lambda: told.exists() and told.read_text().isdigit())
+        pid = int(told.read_text())
+        assert alive(pid)
+        asker.send_signal(signal.SIGKILL)
+        asker.wait(10)
+        until(lambda: not alive(pid))
+    finally:
+        asker.kill()
+        asker.wait()
+
+
+def test_an_exception_in_the_asker_ends_the_converter(converter: Converter, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    seen: list[int] = []
+
+    def interrupt(event: dict[str, Any]) -> None:
+        seen.append(event["left"])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        converter.run(task("detach"), work, input=None, on_event=interrupt)
+
+    assert not alive(seen[0])
+
+
+def test_a_killed_server_is_started_again(tmp_path: Path) -> None:
+    with Converter(body=BODY, path=(ROOT,)) as fresh:
+        (tmp_path / "one").mkdir()
+        (tmp_path / "two").mkdir()
+        assert fresh.run(task("threads"), tmp_path / "one", input=None).problem is None
+        assert fresh._server is not None
+        fresh._server.kill()
+        fresh._server.wait()
+
+        assert fresh.run(task("threads"), tmp_path / "two", input=None).problem is None
+
+
+def test_several_converters_run_at_once_and_each_gets_its_own_answer(converter: Converter, tmp_path: Path) -> None:
+    answers: dict[int, str] = {}
+
+    def one(number: int) -> None:
+        work = tmp_path / str(number)
+        work.mkdir()
+        limits = replace(LIMITS, open_files=32 + number)
+        answers[number] = converter.run(task("open_files", limits), work, input=None).detail
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert len({int(answers[n]) - n for n in range(6)}) == 1
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
