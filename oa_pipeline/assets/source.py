@@ -1,0 +1,107 @@
+"""The asset `source`: one partition for each data source, whose one op downloads, converts and publishes it.
+
+What is done stands in `orchestration.carry_out`; here it is put into Dagster's words. Nothing heavy is imported before
+the op runs, as every process of Dagster's imports this module.
+"""
+
+# Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetKey,
+    Config,
+    DataVersion,
+    DynamicPartitionsDefinition,
+    Failure,
+    MaterializeResult,
+    ResourceParam,
+    RetryRequested,
+    asset,
+)
+from pydantic import Field
+
+from .. import __version__
+from ..orchestration.workplace import Workplace
+from .checks import check_results, check_specs
+
+if TYPE_CHECKING:
+    from ..orchestration.carry_out import Carried
+
+PARTITIONS = "sources"
+SOURCE = AssetKey("source")
+RETRIES = 2
+FIRST_PAUSE = 60.0  # seconds before the first retry, twice as many before the second
+
+sources = DynamicPartitionsDefinition(name=PARTITIONS)
+
+
+class SourceConfig(Config):
+    """What a person may ask of a run in the launchpad."""
+
+    force: bool = Field(
+        default=False, description="Convert again even where nothing has changed since the last result."
+    )
+
+
+@asset(
+    key=SOURCE,
+    partitions_def=sources,
+    check_specs=check_specs(SOURCE, sources),
+    code_version=__version__,
+    group_name="sources",
+    kinds={"python"},
+    owners=["team:openaddresses"],
+    output_required=False,
+    description=(
+        "One data source: its file in the source repository, downloaded, converted and published. "
+        "An unchanged one is materialized again as what it was, with the same data version."
+    ),
+)
+def source(
+    context: AssetExecutionContext, config: SourceConfig, workplace: ResourceParam[Workplace]
+) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
+    """Carries out one run of the data source that the partition key names."""
+    from ..orchestration.carry_out import Order, carry_out
+    from ..orchestration.watch import Superseded
+
+    order = Order(
+        key=context.partition_key,
+        dagster_run_id=context.run_id,
+        attempt=context.retry_number,
+        force=config.force,
+        final=context.retry_number >= RETRIES,
+    )
+    try:
+        carried = carry_out(workplace, order, say=context.log.info)
+    except Superseded:
+        raise Failure(
+            "Another run of this data source took over, so this one may not publish.", allow_retries=False
+        ) from None
+    if carried.transient and not order.final:
+        context.log.warning(f"{carried.ending.problem}: {carried.ending.detail}; trying again")
+        raise RetryRequested(RETRIES, FIRST_PAUSE * 2**context.retry_number)
+    yield from told(carried, workplace)
+
+
+def told(carried: "Carried", workplace: Workplace) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
+    """A run's end as Dagster's events. Raises Failure, not to be retried, where the source is at fault."""
+    from ..ledger.tables import RunStatus
+    from .metadata import metadata_of
+
+    ending = carried.ending
+    metadata = metadata_of(carried, workplace.store())
+    if ending.status is RunStatus.FAILED:
+        yield from check_results(carried)
+        said = f"{ending.problem}: {ending.detail}" if ending.detail else f"{ending.problem}"
+        cure = f" Cure: {ending.cure}" if ending.cure else ""
+        raise Failure(f"{said}{cure}", metadata=metadata, allow_retries=False)
+    version = ending.data_version
+    if ending.status is RunStatus.SKIPPED:
+        # What was published before stays the latest; without it there is nothing to have a version.
+        version = carried.last["data_version"] if carried.last is not None else "skipped"
+    yield MaterializeResult(
+        metadata=metadata, data_version=DataVersion(version), check_results=list(check_results(carried))
+    )

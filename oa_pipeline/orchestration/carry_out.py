@@ -1,0 +1,186 @@
+"""One run from its opening in the ledger to its end there, without Dagster.
+
+Ask the publisher whether anything changed; if so download, convert and publish; record how it ended.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OAError
+from ..ledger import partitions, queries
+from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
+from ..ledger.tables import RunStatus
+from . import endings
+from .version import code_version
+from .watch import PastDeadline, Superseded, Watch, watched
+from .workplace import Workplace
+
+if TYPE_CHECKING:
+    from ..process import Result
+    from ..publish.store import Store, StoredObject
+    from ..sources.model import DataSource
+
+Say = Callable[[str], None]
+FETCHING = "download"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How a run went. `last` is the good run before it, `result` what was made, None where nothing had to be."""
+
+    ticket: Ticket
+    data_source: DataSource
+    ending: Ending
+    last: queries.Row | None
+    result: Result | None = None
+    unchanged: bool = False
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for. `force`: convert again though nothing changed. `final`: no other try will follow."""
+
+    key: str
+    dagster_run_id: str = ""
+    attempt: int = 0
+    force: bool = False
+    final: bool = True
+
+
+def carry_out(workplace: Workplace, order: Order, *, say: Say, now: Callable[[], datetime] | None = None) -> Carried:
+    """Does the run and records its end. What is the source's fault is told by `Carried.ending`.
+
+    Raises Superseded if a newer run took over; whatever else stops it (an interrupt, a fault of ours) is recorded and
+    raised again.
+    """
+    moment = now or functools.partial(datetime.now, UTC)
+    engine = workplace.ledger()
+    declared = partitions.declared(engine, order.key)
+    ticket = open_run(engine, Opening(order.key, order.dagster_run_id, order.attempt, code_version()), now=moment())
+    assert declared is not None  # open_run has refused what the ledger does not know
+    run = _Run(workplace, order, ticket, declared, say, moment)
+    try:
+        with watched(
+            lambda: beat(engine, ticket, now=moment()),
+            every=workplace.beat_seconds,
+            deadline=workplace.settings.deadline_seconds,
+        ) as watch:
+            carried = run.work(watch)
+    except Superseded:
+        raise
+    except PastDeadline:
+        carried = replace(run.nothing, ending=endings.past_deadline(run.stage, workplace.settings, moment()))
+    except BaseException as error:
+        run.record(endings.broken_off(error, moment()))
+        raise
+    if not run.record(carried.ending):
+        raise Superseded
+    return carried
+
+
+class _Run:
+    """The steps of one run, which share what they know."""
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        order: Order,
+        ticket: Ticket,
+        declared: partitions.Declared,
+        say: Say,
+        moment: Callable[[], datetime],
+    ) -> None:
+        from ..sources.parse import parse_declared
+
+        self.workplace, self.order, self.ticket, self.say, self.moment = workplace, order, ticket, say, moment
+        parsed = parse_declared(declared.declared, declared.coverage, declared.source, declared.layer)
+        self.data_source = replace(parsed, digest=declared.digest)
+        self.last = queries.latest_good_run(workplace.ledger(), order.key)
+        self.store: Store = workplace.store()
+        self.stage = FETCHING
+        self.nothing = Carried(ticket, self.data_source, Ending(RunStatus.LOST, moment()), self.last)
+
+    def record(self, ending: Ending) -> bool:
+        """Writes the end; an interrupted run does not wait ten minutes for a ledger that is down."""
+        patience = 10.0 if ending.status is RunStatus.CANCELLED else 600.0
+        return end_run(self.workplace.ledger(), self.ticket, ending, outage_seconds=patience)
+
+    def work(self, watch: Watch) -> Carried:
+        last = self.last if self._reusable() else None
+        if last is not None and self._publisher_says_unchanged(last):
+            self.say("the publisher says that nothing has changed")
+            return self._copy(last, None)
+        with self.workplace.folder(self.order.key, self.ticket.number) as folder:
+            folder.keep = not self.order.final
+            result = self._process(folder.path, watch, last)
+            watch.check()
+            if result.same_download and last is not None:
+                self.say("the download has the bytes it had before")
+                carried = self._copy(last, result)
+            else:
+                carried = self._publish(folder.path, result)
+            folder.keep = carried.transient and not self.order.final
+        return carried
+
+    def _reusable(self) -> bool:
+        """Whether the last good run was of the same declaration and code, and its objects are still there."""
+        last = self.last
+        if last is None or self.order.force or self.data_source.skip:
+            return False
+        if (last["digest"], last["code_version"]) != (self.data_source.digest, code_version()):
+            return False
+        return bool(last["outputs"]) and all(self.store.exists(o["key"]) for o in last["outputs"].values())
+
+    def _publisher_says_unchanged(self, last: queries.Row) -> bool:
+        from ..fetch import Guard, probe
+        from ..fetch.model import Validators
+        from ..process.steps import budget_of
+
+        settings = self.workplace.settings
+        try:
+            found = probe(
+                self.data_source,
+                Validators.from_json(dict(last["validators"])),
+                budget=budget_of(settings),
+                guard=Guard(allow_local=settings.allow_local_sources),
+            )
+        except OAError:
+            return False  # the download meets the same trouble, and has the words for it
+        return found.state == "unchanged"
+
+    def _process(self, folder: Path, watch: Watch, last: queries.Row | None) -> Result:
+        from ..process import process
+
+        def on_progress(stage: str, _done: int, _total: int | None) -> None:
+            self.stage = stage
+            watch.check()
+
+        known = (last["cache_sha256"] or "") if last is not None else ""
+        return process(
+            self.data_source,
+            folder,
+            settings=self.workplace.settings,
+            known_sha256=known,
+            on_progress=on_progress,
+        )
+
+    def _copy(self, last: queries.Row, result: Result | None) -> Carried:
+        ending = endings.same_as(last, result.fetched if result else None, self.moment())
+        return replace(self.nothing, ending=ending, unchanged=True)
+
+    def _publish(self, folder: Path, result: Result) -> Carried:
+        from ..publish.results import publish_run
+
+        self.stage = "publish"
+        stored: dict[str, StoredObject] = publish_run(
+            self.store, self.ticket.number, self.data_source.source, self.order.key, result, folder
+        )
+        ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
+        return replace(self.nothing, ending=ending, result=result, transient=result.transient)

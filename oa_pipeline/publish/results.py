@@ -1,0 +1,56 @@
+"""The objects of one run: what lies where below `runs/{number}/`."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .store import Store, StoredObject, content_type
+
+if TYPE_CHECKING:
+    from ..process import Result
+
+# Names that readers of the store have always known; a kind that is not listed keeps its file's name.
+NAMES = {
+    "geojson": "out.geojson.gz",
+    "csv": "{source}.zip",
+    "parquet": "out.parquet",
+    "sample": "sample.json",
+    "log": "output.txt",
+    "index": "index.json",
+}
+LAST = "index"  # who finds it finds all the others
+
+
+def publish_run(
+    store: Store, run_number: int, source: str, key: str, result: Result, folder: Path
+) -> dict[str, StoredObject]:
+    """Stores the files of a run of the data source `key` (of the file `source`), and says what is where, by kind.
+
+    Files are taken from `folder` where the result names them relatively. Repeating it stores nothing twice.
+    """
+    kinds = sorted(result.files, key=lambda kind: (kind == LAST, kind))
+    return {kind: _publish(store, run_number, source, kind, folder / result.files[kind], result) for kind in kinds}
+
+
+def object_key(run_number: int, source: str, kind: str, path: Path) -> str:
+    """Where the file of this kind lies."""
+    if kind == "cache":
+        return f"runs/{run_number}/cache{''.join(path.suffixes[-1:])}"
+    return f"runs/{run_number}/{NAMES.get(kind, path.name).format(source=source)}"
+
+
+def _publish(store: Store, run_number: int, source: str, kind: str, path: Path, result: Result) -> StoredObject:
+    key = object_key(run_number, source, kind, path)
+    output = result.outcome.outputs.get(kind)
+    known = output.sha256 if output else result.fetched.sha256 if kind == "cache" and result.fetched else ""
+    sha256 = known or _sha256(path)
+    kept = StoredObject(key, path.stat().st_size, sha256, content_type(key), output.rows if output else None)
+    store.put(key, path, content_type=kept.content_type, sha256=sha256)
+    return kept
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as held:
+        return hashlib.file_digest(held, "sha256").hexdigest()
