@@ -56,6 +56,7 @@ _OPTIONS = {
     "GDAL_NUM_THREADS": "1",
     "OGR_GPKG_NUM_THREADS": "1",
     "OGR_SQLITE_CACHE": "16",
+    "OGR_ARROW_MEM_LIMIT": str(128 * 1024**2),  # of one batch, however large its geometries
     "CPL_DEBUG": "OFF",
 }
 

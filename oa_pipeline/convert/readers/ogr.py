@@ -1,0 +1,241 @@
+"""Shapefiles, file geodatabases, GeoPackages, GML and KML, through GDAL and Arrow, one batch of rows after another."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyogrio
+import pyogrio.errors
+import pyogrio.raw
+
+from ...counters import Counters
+from ...errors import ConvertError
+from ...sources.model import Conform, Format
+from ..batch import BATCH_ROWS, Batch, Points, Shapes
+from ..drivers import DRIVERS, check_registered
+from ..sniff import Kind, sniff
+from ..task import Limits
+from .ogr_encoding import UNICODE, Encoding, shapefile_encoding
+from .ogr_geometry import read_geometry
+from .ogr_layers import Layer, pick_layer
+from .ogr_shapefile import check_shapefile, field_names
+from .ogr_text import TextRules, decode_name
+
+# GDAL's warnings are for those who wrote the file, and there may be one a row.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=re.escape(__name__))
+
+_DAMAGED_SHARE = 0.01
+_SHAPEFILES = (Format.SHAPEFILE, Format.SHAPEFILE_POLYGON)
+# Without a schema GML's types are guessed, and a guessed date would not come out as it was written.
+_DATES_AS_TEXT = json.dumps(
+    {
+        "layers": [
+            {"name": "*", "fields": [{"srcType": kind, "type": "String"} for kind in ("Date", "DateTime", "Time")]}
+        ]
+    }
+)
+
+
+def open_ogr(path: Path, conform: Conform, limits: Limits) -> OgrReader:
+    """A reader of the layer that the conform means. Raises ConvertError; WallError when GDAL could open anything."""
+    check_registered(pyogrio.list_drivers())
+    if conform.format is None or conform.format not in DRIVERS:
+        raise ConvertError(f"{conform.format_text} is not read by GDAL", place=path.name)
+    path = path.resolve(strict=True)  # an absolute path is never taken for an address or a virtual file system
+    source = _Source(path, conform.format)
+    if conform.format in _SHAPEFILES:
+        check_shapefile(path)
+        source = _shapefile(path, conform)
+    with _gdal_errors(path):
+        layer = pick_layer(path, conform.layer)
+        info = pyogrio.read_info(path, layer=layer.index, encoding=source.read_as, **source.options)
+    if info["driver"] not in DRIVERS[conform.format]:
+        raise ConvertError(
+            f"the file is {info['driver']}, and `format` is {conform.format}", place=path.name, cure="correct `format`"
+        )
+    return OgrReader(source, layer, info, conform.srs or info["crs"], limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One file and how its strings are to be read."""
+
+    path: Path
+    format: Format
+    encoding: Encoding = UNICODE
+    read_as: str | None = None  # what GDAL is told; ISO-8859-1 hands every byte through
+
+    @property
+    def trick(self) -> bool:
+        return self.read_as == "ISO-8859-1"
+
+    @property
+    def options(self) -> dict[str, str]:
+        guessed = self.format is Format.XML and not self.path.with_suffix(".xsd").exists()
+        return {"OGR_SCHEMA": _DATES_AS_TEXT} if guessed and sniff(self.path) is Kind.GML else {}
+
+
+def _shapefile(path: Path, conform: Conform) -> _Source:
+    encoding = shapefile_encoding(path, conform.encoding)
+    ascii_names = all(name.isascii() for name in field_names(path.with_suffix(".dbf")))
+    unicode = encoding.codec == UNICODE.codec and ascii_names
+    return _Source(path, Format.SHAPEFILE, encoding, "UTF-8" if unicode else "ISO-8859-1")
+
+
+@dataclass(slots=True)
+class OgrReader:
+    """See `Reader`. The coordinate system is the conform's, else the layer's own, else None."""
+
+    _source: _Source
+    _layer: Layer
+    _info: Mapping[str, Any]
+    crs: str | None
+    _limits: Limits
+    columns: tuple[str, ...] = ()
+    missing_is_empty: bool = False
+    counters: Counters = field(default_factory=Counters)
+    _names: dict[str, list[str]] = field(default_factory=dict)  # GDAL's names, and ours in order
+
+    def __post_init__(self) -> None:
+        """Works out the columns' names: decoded, and two of one name told apart."""
+        columns: list[str] = []
+        for given in self._info["fields"]:
+            name = decode_name(given, self._source.encoding) if self._source.trick else str(given)
+            unique, number = name, 2
+            while unique in columns:
+                unique, number = f"{name}_{number}", number + 1
+            columns.append(unique)
+            self._names.setdefault(str(given), []).append(unique)
+        self.columns = tuple(columns)
+
+    def batches(self, wanted: frozenset[str]) -> Iterator[Batch]:
+        """Yields the rows. Raises ConvertError."""
+        needed = [given for given, ours in self._names.items() if wanted.intersection(ours)]
+        rules = TextRules(
+            str(self._info["driver"]),
+            self._source.encoding,
+            self._source.trick,
+            self._limits.cell_chars,
+            self.counters,
+        )
+        damaged = 0
+        for names, types, records, geometry_name in self._records(needed):
+            marks = np.zeros(records.num_rows, dtype=bool)
+            yield self._batch(names, types, records, geometry_name, rules, marks)
+            damaged += int(marks.sum())
+        self._check_damage(damaged, rules)
+
+    def _records(self, needed: list[str]) -> Iterator[tuple[list[str], list[str], pa.RecordBatch, str | None]]:
+        """Arrow batches with the columns' names in our spelling, up to the limit of rows."""
+        left = self._limits.rows
+        with (
+            _gdal_errors(self._source.path),
+            pyogrio.raw.open_arrow(
+                self._source.path,
+                layer=self._layer.index,
+                encoding=self._source.read_as,
+                columns=needed,
+                batch_size=BATCH_ROWS,
+                use_pyarrow=True,
+                datetime_as_string=True,
+                **self._source.options,
+            ) as (meta, stream),
+        ):
+            geometry = (meta["geometry_name"] or "wkb_geometry") if self._layer.spatial else None
+            counted: dict[str, int] = {}
+            names: list[str] = []
+            for given in meta["fields"]:
+                names.append(self._names[str(given)][counted.get(str(given), 0)])
+                counted[str(given)] = counted.get(str(given), 0) + 1
+            for records in stream:
+                if left is not None:
+                    records = records.slice(0, left)
+                    left -= records.num_rows
+                yield names, list(meta["ogr_types"]), records, geometry
+                if left == 0:
+                    return
+
+    def _batch(
+        self,
+        names: list[str],
+        types: list[str],
+        records: pa.RecordBatch,
+        geometry_name: str | None,
+        rules: TextRules,
+        damaged: np.ndarray,
+    ) -> Batch:
+        self.counters.add("rows/read", records.num_rows)
+        text = {
+            name: rules.text(records.column(at), kind, damaged)
+            for at, (name, kind) in enumerate(zip(names, types, strict=True))
+        }
+        if geometry_name in records.schema.names:
+            geometry, keep = read_geometry(records.column(geometry_name), self._limits.vertices, self.counters)
+        else:
+            geometry, keep = _none(records.num_rows), np.ones(records.num_rows, dtype=bool)
+        frame = pl.DataFrame(text or {"": [""] * records.num_rows})  # a frame without columns has no rows
+        if keep.all():
+            return Batch(frame, geometry)
+        assert isinstance(geometry, Shapes)
+        return Batch(frame.filter(pl.Series(keep)), Shapes(geometry.geometries[keep]))
+
+    def _check_damage(self, damaged: int, rules: TextRules) -> None:
+        rows = self.counters["rows/read"]
+        if damaged <= rows * _DAMAGED_SHARE:
+            return
+        origin = rules.encoding.origin
+        cure = "name the right encoding in `encoding`"
+        if origin == "its .cpg":
+            cure = "a .cpg counts more than `encoding`: ask the publisher to correct it"
+        elif origin == UNICODE.origin:
+            cure = "ask the publisher for a sound file"
+        raise ConvertError(
+            f"{damaged:,} of {rows:,} rows are not {rules.encoding.codec}, which {origin} says"
+            f"; their text looks like {_likely(rules.unreadable)}",
+            place=self._source.path.name,
+            cure=cure,
+        )
+
+
+def _none(count: int) -> Points:
+    return Points(np.full(count, np.nan), np.full(count, np.nan))
+
+
+def _likely(samples: list[bytes]) -> str:
+    for codec in ("utf-8", "cp932", "cp949", "gbk", "cp1252"):
+        try:
+            for sample in samples:
+                sample.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        return codec
+    return "several encodings"
+
+
+@contextmanager
+def _gdal_errors(path: Path) -> Iterator[None]:
+    """GDAL's complaints as ConvertError."""
+    try:
+        yield
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        RuntimeError,
+        UnicodeDecodeError,
+        pa.ArrowException,
+        OSError,
+    ) as error:
+        said = " ".join(str(error).replace(str(path), path.name).split())[:400]
+        raise ConvertError(
+            f"GDAL cannot read the file: {said}", place=path.name, cure="open it in QGIS to see what is wrong with it"
+        ) from error
