@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ from .model import (
     Protocol,
     Source,
 )
-from .places import JsonPath, PlacedError
+from .places import JsonPath, PlacedError, shown
 from .positions import Document, read_json
 from .values import kind, read_value, text_at, whole_at
 
@@ -43,7 +44,7 @@ def parse_source(text: bytes, path: str) -> Source:
     name = source_of(path)
     fault = path_fault(name)
     if fault:
-        raise PlacedError(f"the path {name[:80]!r} {fault}", cure="rename the file")
+        raise PlacedError(f"the path {shown(name)} {fault}", cure="rename the file")
     document = read_json(text, path)
     try:
         return _source(document, name, hashlib.sha1(b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest())
@@ -52,7 +53,10 @@ def parse_source(text: bytes, path: str) -> Source:
 
 
 def parse_declared(declared: dict[str, Any], coverage: dict[str, Any], source: str, layer: str) -> DataSource:
-    """The data source whose `declared` object and coverage these are: equal to the one `parse_source` gave."""
+    """The data source whose `declared` object and coverage these are: equal to the one `parse_source` gave.
+
+    Its place among the others of its file is not known here: it counts as the first of its layer.
+    """
     return _data_source(declared, Coverage(coverage), source, Layer(layer), ())
 
 
@@ -68,7 +72,8 @@ def _source(document: Document, name: str, blob_sha: str) -> Source:
         layer = _known(Layer, one.layer)
         if layer:
             made = _data_source(one.held, Coverage(coverage or {}), name, layer, one.where)
-            found.setdefault((one.layer, made.name), made)
+            first = not any(other == one.layer for other, _ in found)
+            found.setdefault((one.layer, made.name), made if first else replace(made, first=False))
     schema = held.get("schema")
     version = schema if isinstance(schema, int) and not isinstance(schema, bool) else 2
     return Source(name, 1 if is_flat(held) else version, tuple(found.values()), Coverage(coverage or {}), blob_sha)
@@ -80,7 +85,7 @@ def _data_source(held: Any, coverage: Coverage, source: str, layer: Layer, where
     name = text_at(held, "name", where)
     fault = name_fault(name)
     if fault:
-        raise PlacedError(f"the name {name[:80]!r} {fault}", cure="give it a short name", where=(*where, "name"))
+        raise PlacedError(f"the name {shown(name)} {fault}", cure="give it a short name", where=(*where, "name"))
     protocol = _word(held, "protocol", where)
     compression = _word(held, "compression", where)
     return DataSource(

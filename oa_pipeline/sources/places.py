@@ -9,10 +9,27 @@ from ..errors import SourceError
 JsonPath = tuple[str | int, ...]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+_LONGEST = 200
+
+# Whatever could move a terminal's cursor, break the line, or turn the direction of writing.
+_unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, line breaks and marks of direction written as escapes."""
+    return _unprintable.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def shown(text: str, length: int = 80) -> str:
+    """`text` quoted for a message: on one line, nothing that a terminal would obey, not too long."""
+    return printable(repr(text if len(text) <= length else text[: length - 3] + "..."))
 
 
 def dotted(path: JsonPath) -> str:
-    """`path` as people write it: `layers.addresses[0].conform.number`, `coverage["US Census"].geoid`."""
+    """`path` as people write it: `layers.addresses[0].conform.number`, `coverage["US Census"].geoid`.
+
+    On one line; the middle of a very long one is left out.
+    """
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -21,7 +38,8 @@ def dotted(path: JsonPath) -> str:
             text += f".{step}" if text else step
         else:
             text += f'["{step}"]'
-    return text
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 3 :]}"
 
 
 class PlacedError(SourceError):

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import Any
 
-from .places import JsonPath, PlacedError
+from .places import JsonPath, PlacedError, shown
 
 SIZE_CAP = 8 * 1024 * 1024
 DEPTH_CAP = 100
@@ -129,12 +129,12 @@ class Document:
             inner = (*where, key)
             if key in held:
                 first = self.line_column(self._keys[inner])[0]
-                message = f"the key {key!r} is here twice; the first is on line {first}"
+                message = f"the key {shown(key)} is here twice; the first is on line {first}"
                 raise self._fault(at, message, "remove one of them", inner)
             self._keys[inner] = at
             at = self._skip(end)
             if not self.text.startswith(":", at):
-                raise self._fault(at, f"expected a colon after the key {key!r}", "check the quotes", where)
+                raise self._fault(at, f"expected a colon after the key {shown(key)}", "check the quotes", where)
             held[key], end = self._value(self._skip(at + 1), inner, depth + 1)
             at, last = self._next(end, "}", where)
             if last:

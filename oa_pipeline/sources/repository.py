@@ -15,6 +15,7 @@ from .checkout import commit_of
 from .keys import source_of
 from .model import DataSource, Source
 from .parse import parse_source
+from .places import shown
 from .positions import SIZE_CAP
 
 MEMBER_CAP = 1_000_000
@@ -144,7 +145,7 @@ def _inside(name: str) -> str | None:
 
 
 def _link(path: str) -> SourceError:
-    message = f"{source_of(path)!r} is a link or a device, not a file"
+    message = f"{shown(source_of(path))} is a link or a device, not a file"
     return SourceError(message, cure="put the file itself there", place=path)
 
 

@@ -25,7 +25,7 @@ from .model import (
     Unknown,
     Value,
 )
-from .places import JsonPath, PlacedError
+from .places import JsonPath, PlacedError, shown
 
 Held = Mapping[str, Any]
 
@@ -133,7 +133,7 @@ def _map(held: Held, where: JsonPath) -> Value:
         raise PlacedError(f"'mapping' must be an object, not {kind(mapping)}", cure=cure, where=where)
     for key, value in [*mapping.items(), ("else", held.get("else", ""))]:
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-            message = f"{key!r} must be mapped to text or a number, not {kind(value)}"
+            message = f"{shown(key)} must be mapped to text or a number, not {kind(value)}"
             raise PlacedError(message, cure="put it in quotes", where=(*where, "mapping"))
     pairs = tuple((key, "" if value is None else value) for key, value in mapping.items())
     return MapValues(text_at(held, "field", where), pairs, held.get("else"))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..generations import Declared
-from ..places import JsonPath, dotted
+from ..places import JsonPath, dotted, printable, shown
 from ..positions import Document
 
 Severity = Literal["error", "warning"]
-
-# Whatever could move a terminal's cursor, break the line, or turn the direction of writing.
-_unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +93,11 @@ def text_of(held: dict[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def shown(text: str, length: int = 80) -> str:
-    """`text` quoted for a message: on one line, nothing that a terminal would obey, not too long."""
-    return printable(repr(text if len(text) <= length else text[: length - 3] + "..."))
-
-
-def printable(text: str) -> str:
-    """`text` with control characters, line breaks and marks of direction written as escapes."""
-    return _unprintable.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
-
-
 def format_finding(finding: Finding) -> str:
     """`path:line:col: error: message (where) cure`, always on one line."""
     where = f" ({finding.where})" if finding.where else ""
     place = f"{finding.path}:{finding.line}:{finding.column}"
     return printable(f"{place}: {finding.severity}: {finding.message}{where} {finding.cure}".rstrip())
+
+
+__all__ = ["Finding", "Severity", "Site", "Subject", "format_finding", "functions_in", "shown", "text_of"]

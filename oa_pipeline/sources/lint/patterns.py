@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 from ..places import JsonPath
 from .findings import Finding, Site, Subject, functions_in, text_of
+from .pattern_tree import Tree
 
 PATTERN_CAP = 64_000  # characters; real ones reach 48,000
-GROUP_CAP = 1_000
+GROUP_CAP = 500
+UNROLLED_CAP = 1_000_000
 
 _reference = re.compile(r"\$(?:(\d+)|\{(\d+)\})", re.ASCII)
 
@@ -42,7 +42,12 @@ def _regexp(site: Site, pattern: str, replace: str, where: JsonPath) -> Iterator
     if not compiled.groups and not replace:
         cure = "put what is wanted in parentheses, or add 'replace'"
         yield site.warning("always-empty", place, "without a group or a 'replace' the result is always empty", cure)
-    if _repeats_itself(pattern):
+    unrolled, slow = _cost(pattern)
+    if unrolled > UNROLLED_CAP:
+        message = f"the pattern unrolls to more than {UNROLLED_CAP:,} items"
+        yield site.error("long-pattern", place, message, "use fewer parentheses, and smaller counts in {m,n}")
+        return
+    if slow:
         cure = "let what is repeated start with something that it cannot end with"
         yield site.warning("slow-pattern", place, "a repetition of a repetition can take for ever", cure)
     fault = _template_fault(compiled, replace)
@@ -63,6 +68,15 @@ def _compiled(pattern: str) -> re.Pattern[str] | str:
         return "it is nested too deeply or repeats too often"
 
 
+def _cost(pattern: str) -> tuple[int, bool]:
+    """How many items the pattern unrolls to, and whether it repeats a repetition."""
+    try:
+        tree = Tree(pattern)
+        return tree.unrolled(), tree.repeats_itself()
+    except RecursionError:
+        return UNROLLED_CAP + 1, False
+
+
 def _template_fault(compiled: re.Pattern[str], replace: str) -> str:
     """Why `replace` cannot be used with the pattern; empty where it can.
 
@@ -74,49 +88,3 @@ def _template_fault(compiled: re.Pattern[str], replace: str) -> str:
     except (re.error, IndexError) as error:
         return str(error)
     return ""
-
-
-def _repeats_itself(pattern: str) -> bool:
-    """Whether an unbounded repetition repeats something that is itself little else than an unbounded repetition."""
-    parser: Any = importlib.import_module("re._parser")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _nested(parser.parse(pattern), parser.MAXREPEAT)
-    except (RecursionError, re.error):
-        return False
-
-
-def _nested(items: Any, unbounded: int) -> bool:
-    for operation, argument in items:
-        if _endless(operation, argument, unbounded) and _ambiguous(argument[2], unbounded):
-            return True
-        if any(_nested(inner, unbounded) for inner in _inside(argument)):
-            return True
-    return False
-
-
-def _endless(operation: Any, argument: Any, unbounded: int) -> bool:
-    return str(operation) in ("MAX_REPEAT", "MIN_REPEAT") and argument[1] == unbounded
-
-
-def _ambiguous(body: Any, unbounded: int) -> bool:
-    """Whether text that `body` matches could be cut into one or into many matches of it."""
-    items = list(body)
-    while len(items) == 1 and str(items[0][0]) in ("SUBPATTERN", "ATOMIC_GROUP"):
-        inner = items[0][1]
-        items = list(inner[-1] if isinstance(inner, tuple) else inner)
-    if len(items) == 1 and str(items[0][0]) == "BRANCH":
-        return any(_ambiguous(branch, unbounded) for branch in items[0][1][1])
-    endless = [item for item in items if _endless(item[0], item[1], unbounded)]
-    needed = [item for item in items if not (str(item[0]) in ("MAX_REPEAT", "MIN_REPEAT") and item[1][0] == 0)]
-    return bool(endless) and all(item in endless for item in needed) and len(needed) <= 1
-
-
-def _inside(argument: Any) -> Iterator[Any]:
-    """The item lists below an operation's argument."""
-    if hasattr(argument, "data"):
-        yield argument
-    elif isinstance(argument, tuple | list):
-        for part in argument:
-            yield from _inside(part)

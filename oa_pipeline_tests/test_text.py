@@ -1,0 +1,45 @@
+"""Text that PostgreSQL refuses is cleaned at the edge."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oa_pipeline.text import clean_json, clean_text
+
+
+@pytest.mark.parametrize(
+    ("given", "clean", "removed"),
+    [
+        pytest.param("plain é 東 😀", "plain é 東 😀", 0, id="untouched"),
+        pytest.param("a\0b\0", "ab", 2, id="nul"),
+        pytest.param("a\ud800b\udfff", "ab", 2, id="lone-surrogates"),
+        pytest.param("", "", 0, id="empty"),
+    ],
+)
+def test_text_loses_what_postgres_refuses_and_the_loss_is_counted(given: str, clean: str, removed: int) -> None:
+    assert clean_text(given) == (clean, removed)
+    clean_text(given)[0].encode("utf-8")
+
+
+def test_json_is_cleaned_in_keys_values_and_numbers() -> None:
+    given = {"a\0": ["x\ud800", float("nan"), float("inf"), -float("inf"), 1.5, None, True], "b": {"c": ("\0", 2)}}
+    cleaned, repairs = clean_json(given)
+    assert cleaned == {"a": ["x", None, None, None, 1.5, None, True], "b": {"c": ["", 2]}}
+    assert repairs == 6
+    json.dumps(cleaned, allow_nan=False).encode("utf-8")
+
+
+def test_json_without_faults_comes_back_equal() -> None:
+    given = {"rows": 3, "name": "Straße", "list": [1, [2, {"x": None}]]}
+    assert clean_json(given) == (given, 0)
+
+
+def test_endless_nesting_is_cut_not_followed() -> None:
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    cleaned, repairs = clean_json(deep)
+    assert repairs == 1
+    assert json.loads(json.dumps(cleaned)) == cleaned
