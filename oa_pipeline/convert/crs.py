@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import numpy as np
 import pyproj
@@ -125,11 +124,13 @@ def _by_code(authority: str, code: str, text: str, place: str) -> CRS:
 
 
 def _nearest(authority: str, code: str) -> str:
-    codes = get_codes(authority, PJType.CRS) if authority in pyproj.database.get_authorities() else []
-    close = get_close_matches(code, codes, n=3, cutoff=0.6)
-    if not close:
+    known = get_codes(authority, PJType.CRS) if authority in pyproj.database.get_authorities() else []
+    # Mistyped codes differ in one digit, seldom in two.
+    slips = [(sum(a != b for a, b in zip(code, k, strict=True)), k) for k in known if len(k) == len(code)]
+    near = sorted((wrong, abs(int(k) - int(code)), k) for wrong, k in slips if wrong <= 2 and (k + code).isdecimal())
+    if not near:
         return "check the code in the EPSG registry"
-    return "near it are " + ", ".join(f"{authority}:{c}" for c in close)
+    return "near it are " + ", ".join(f"{authority}:{k}" for _, _, k in near[:3])
 
 
 def _horizontal(system: CRS, text: str, place: str) -> CRS:

@@ -64,13 +64,13 @@ def locate(geometry: Points | Shapes, projection: Projection, layer: Layer, coun
     from . import geometry_shapes as shapes  # shapely is needed by sources with shapes only
 
     kinds = shapes.kinds(geometry.geometries)
+    if kinds == {"Point"}:
+        return _points(shapes.only_points(geometry.geometries), projection, counters, kinds)
     if layer is Layer.ADDRESSES:
         prepared = shapes.transformed(geometry.geometries, projection, shapes.as_they_are)
         points, unreadable = shapes.surface_points(prepared.geometries, counters)
         prepared.bad |= unreadable
         return _placed(points, prepared.bad, prepared.nowhere, prepared.zero, counters, kinds)
-    if kinds == {"Point"}:
-        return _points(shapes.only_points(geometry.geometries), projection, counters, kinds)
     prepared = shapes.transformed(geometry.geometries, projection, round7_positive)
     return _shaped(prepared, counters, kinds)
 
@@ -93,14 +93,6 @@ def merged_bounds(one: Bounds | None, other: Bounds | None) -> Bounds | None:
     if one is None or other is None:
         return one or other
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
-
-
-def geometry_type(kinds: frozenset[str]) -> str:
-    """One OGR name for all: `Polygon`; `MultiPolygon` where both occur; `Geometry` for a mixture; "" for none."""
-    if len(kinds) <= 1:
-        return next(iter(kinds), "")
-    single = {kind.removeprefix("Multi") for kind in kinds}
-    return f"Multi{single.pop()}" if len(single) == 1 else "Geometry"
 
 
 def _points(points: Points, projection: Projection, counters: Counters, kinds: frozenset[str]) -> Located:

@@ -51,11 +51,11 @@ def as_they_are(values: np.ndarray) -> np.ndarray:
 
 def only_points(geometries: np.ndarray) -> Points:
     """Points as arrays; null and empty ones are NaN."""
-    return Points(shapely.get_x(geometries), shapely.get_y(geometries), _heights(geometries))
-
-
-def _heights(points: np.ndarray) -> np.ndarray | None:
-    return shapely.get_z(points) if shapely.has_z(points).any() else None
+    tall = bool(shapely.has_z(geometries).any())
+    held, owner = shapely.get_coordinates(geometries, include_z=tall, return_index=True)
+    columns = np.full((len(geometries), held.shape[1]), np.nan)  # GEOS raises for the x of an empty point
+    columns[owner] = held
+    return Points(columns[:, 0].copy(), columns[:, 1].copy(), columns[:, 2].copy() if tall else None)
 
 
 def transformed(
@@ -128,7 +128,8 @@ def surface_points(geometries: np.ndarray, counters: Counters) -> tuple[Points, 
         bad = np.zeros(len(geometries), bool)
     except shapely.errors.ShapelyError:
         chosen, bad = _one_by_one(geometries, counters)
-    x, y = shapely.get_x(chosen), shapely.get_y(chosen)
+    found = only_points(chosen)
+    x, y = found.x, found.y
     bad |= np.isnan(x) & ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     return Points(x, y, _vertex_heights(geometries, x, y)), bad
 

@@ -10,9 +10,11 @@ import numpy as np
 import polars as pl
 
 from ..batch import Points
+from .sinks import text_bytes
 
-# Characters that JSON or csv treat specially; one look at a column answers for both.
-ODD = r'[",\\\x00-\x1f]'
+# Bytes that JSON or csv treat specially; one look at a column answers for both. None of them is part of a longer
+# character in UTF-8.
+_ODD = np.isin(np.arange(256), [*range(0x20), *b'",\\'])
 
 _ESCAPED = [chr(c) for c in range(0x20)] + ['"', "\\"]
 _ESCAPES = [json.dumps(c)[1:-1] for c in _ESCAPED]
@@ -23,8 +25,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 def odd_columns(frame: pl.DataFrame, names: Iterable[str]) -> frozenset[str]:
     """The columns in which some cell has a character that must be escaped or quoted somewhere."""
-    found = frame.select(pl.col(list(names)).str.contains(ODD).any())
-    return frozenset(name for name in found.columns if found[name][0])
+    return frozenset(name for name in names if _ODD[np.frombuffer(text_bytes(frame[name]), np.uint8)].any())
 
 
 def members(frame: pl.DataFrame, names: tuple[str, ...], odd: frozenset[str]) -> pl.Series:

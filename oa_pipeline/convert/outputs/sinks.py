@@ -50,7 +50,7 @@ def described(path: Path, rows: int | None = None) -> Output:
 
 
 def text_bytes(texts: pl.Series) -> memoryview:
-    """All texts of a column without nulls, one after the other, in UTF-8."""
+    """All texts of a column, one after the other, in UTF-8; nulls add nothing."""
     array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
     if data is None or not len(array):
