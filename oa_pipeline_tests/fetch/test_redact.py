@@ -30,6 +30,8 @@ SECRET = "hunter2"
         f"https://host/q?subscription-key={SECRET}",
         f"two: https://a/?token={SECRET} and ftp://u:{SECRET}@b/",
         f"a redirect to token%3D{SECRET}",
+        f"https://host/login?next=https%3A%2F%2Fother%2F%3Ftoken%3D{SECRET}",
+        f"https://host/q?a=token={SECRET}",
     ],
 )
 def test_a_secret_is_masked(text: str) -> None:
@@ -53,3 +55,9 @@ def test_an_address_in_an_error_is_printable_and_of_bearable_length() -> None:
     shown = place("https://host/\x1b[31m" + "x" * 10_000)
     assert len(shown) == 300
     assert "\x1b" not in shown
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("part", ["x", "//a:", "token", "a=", "//@", "token=", "=", "%3D", "//a:b@"])
+def test_masking_takes_time_in_proportion_to_the_text(part: str) -> None:
+    assert len(redact(part * (200_000 // len(part)))) > 0
