@@ -21,8 +21,10 @@ NUMBER_CAP = 100
 
 _blank = re.compile(r"[ \t\n\r]*").match
 _number = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?").match
-# Coordinates are most of a large file: an array of plain numbers goes to the C decoder in one piece.
-_numbers = re.compile(r"\[[ \t\n\r]*-?[0-9][-0-9 \t\n\r,.]*\]").match
+# Coordinates are most of a large file: an array of plain numbers, or of such arrays, goes to the C decoder in one
+# piece. It alone decides whether the commas are right. The quantifiers never give back, so a mismatch costs one look.
+_numbers = re.compile(r"\[[-0-9 \t\n\r,.]++\]").match
+_positions = re.compile(r"\[[ \t\n\r]*+(?:\[[-0-9 \t\n\r,.]*+\][ \t\n\r,]*+)++\]").match
 _long_number = re.compile(r"[-0-9.]{%d}" % NUMBER_CAP).search  # noqa: UP031 - braces stay readable
 _surrogate = re.compile("[\ud800-\udfff]").search
 _literal = re.compile(r"true|false|null").match
@@ -141,8 +143,8 @@ class Document:
                 return held, at
 
     def _array(self, at: int, where: JsonPath, depth: int) -> tuple[list[Any], int]:
-        plain = _numbers(self.text, at)
-        if plain and not _long_number(plain.group()):
+        plain = _numbers(self.text, at) or _positions(self.text, at)
+        if plain and depth < DEPTH_CAP - 1 and not _long_number(plain.group()):
             try:
                 return json.loads(plain.group()), plain.end()
             except ValueError:

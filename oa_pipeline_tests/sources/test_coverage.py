@@ -25,8 +25,19 @@ def test_every_country_of_the_standard_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("code", "known"),
-    [("FI", True), ("fi", True), ("FI-01", True), ("TW-ILA", True), ("XK", True)]
-    + [("XX", False), ("UK", False), ("XX-01", False), ("FI-", False), ("FI-ABCD", False), ("Finland", False)],
+    [
+        ("FI", True),
+        ("fi", True),
+        ("FI-01", True),
+        ("TW-ILA", True),
+        ("XK", True),
+        ("XX", False),
+        ("UK", False),
+        ("XX-01", False),
+        ("FI-", False),
+        ("FI-ABCD", False),
+        ("Finland", False),
+    ],
 )
 def test_iso_codes_are_countries_or_parts_of_them(code: str, known: bool) -> None:
     assert iso_known(code) is known

@@ -43,8 +43,18 @@ def test_the_licence_is_read(declared: dict[str, Any], licence: Licence) -> None
 
 @pytest.mark.parametrize(
     ("word", "flag"),
-    [("y", True), ("Yes", True), ("t", True), ("TRUE", True), ("n", False), ("no", False), ("f", False)]
-    + [("False", False), ("maybe", None), ("", None)],
+    [
+        ("y", True),
+        ("Yes", True),
+        ("t", True),
+        ("TRUE", True),
+        ("n", False),
+        ("no", False),
+        ("f", False),
+        ("False", False),
+        ("maybe", None),
+        ("", None),
+    ],
 )
 def test_share_alike_is_understood_in_words(word: str, flag: bool | None) -> None:
     assert licence_of({"license": {"share-alike": word}}).share_alike is flag

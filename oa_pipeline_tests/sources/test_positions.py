@@ -148,9 +148,13 @@ def test_it_refuses_what_the_standard_library_refuses(text: str) -> None:
             read_json(text.encode(), "x")
         return
     try:
-        assert read_json(text.encode(), "x").value == expected
+        read = read_json(text.encode(), "x").value
     except PlacedError as error:  # we are stricter
-        assert any(word in error.message for word in ("twice", "surrogate", "out of range", "UTF-16"))
+        stricter = error.message
+    else:
+        assert read == expected
+        return
+    assert any(word in stricter for word in ("twice", "surrogate", "out of range", "UTF-16"))
 
 
 def test_reading_takes_time_in_proportion_to_size() -> None:

@@ -96,7 +96,7 @@ REFUSED = [
 def test_a_value_that_makes_no_sense_is_refused_with_its_place(
     value: Any, where: tuple[str | int, ...], message: str
 ) -> None:
-    with pytest.raises(PlacedError, match=".") as caught:
+    with pytest.raises(PlacedError) as caught:
         read_value(value, ("number",))
     assert message in caught.value.message
     assert caught.value.where == where

@@ -55,7 +55,7 @@ def _chain(site: Site, held: dict[str, Any], attribute: str, where: JsonPath) ->
     steps = held.get("functions")
     if not isinstance(steps, list) or not steps:
         return
-    count = sum(1 for _ in functions_in(held, where)) - 1
+    count = _steps(held)
     if count > STEP_CAP and "functions" not in where:
         message = f"a chain of {count} steps; at most {STEP_CAP} are taken"
         yield site.error("long-chain", (*where, "functions"), message, "use 'map', or mend the data and cache it")
@@ -63,6 +63,12 @@ def _chain(site: Site, held: dict[str, Any], attribute: str, where: JsonPath) ->
     if "functions" not in where and working in _read_by(steps[0]):
         message = f"the first step reads {shown(working)}, which no step has written yet"
         yield site.error("chain-reads-itself", (*where, "functions", 0), message, "start with a column of the data")
+
+
+def _steps(value: Any) -> int:
+    """How many steps a chain takes, those of chains inside it included; 0 for what is no chain."""
+    steps = value.get("functions") if isinstance(value, dict) else None
+    return sum(1 + _steps(step) for step in steps) if isinstance(steps, list) else 0
 
 
 def _read_by(step: Any) -> set[str]:

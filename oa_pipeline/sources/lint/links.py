@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ...fetch.ports import DEFAULT_PORTS, port_allowed
 from ..model import Protocol
+from ..values import kind
 from .findings import Finding, Subject, shown, text_of
 
 _control = re.compile("[\x00-\x1f\x7f]").search
@@ -30,10 +31,12 @@ def links(subject: Subject) -> Iterator[Finding]:
 
 def _protocol(subject: Subject) -> Iterator[Finding]:
     protocol = subject.held.get("protocol")
-    if not isinstance(protocol, str):
-        return
     known = [*(word for word in Protocol if word is not Protocol.ESRI), "ESRI"]
-    if protocol in known:
+    if protocol is None or protocol in known:
+        return
+    if not isinstance(protocol, str):
+        message = f"unknown protocol {kind(protocol)}"
+        yield subject.site.error("unknown-protocol", subject.at("protocol"), message, f"known are {', '.join(known)}")
         return
     same = [word for word in known if word.lower() == protocol.lower()]
     if same:

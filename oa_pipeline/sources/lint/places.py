@@ -59,7 +59,7 @@ def _iso(site: Site, held: dict[str, Any]) -> Iterator[Finding]:
 
 def _geometry(site: Site, geometry: dict[str, Any]) -> Iterator[Finding]:
     where = ("coverage", "geometry")
-    shape = Shape(geometry)
+    shape = Shape(geometry, VERTEX_CAP)
     if shape.fault:
         yield site.error("bad-geometry", where, f"the geometry {shape.fault}", "draw it again, in degrees, as GeoJSON")
     elif shape.vertices > VERTEX_CAP:

@@ -24,9 +24,10 @@ _DEPTHS = {
 class Shape:
     """A geometry's positions: `fault` says why it cannot be drawn, empty where it can."""
 
-    def __init__(self, geometry: Any) -> None:
-        """Reads a GeoJSON geometry, whatever it holds."""
+    def __init__(self, geometry: Any, most: int) -> None:
+        """Reads a GeoJSON geometry, whatever it holds; what comes after `most` vertices is counted and not read."""
         self.vertices = 0
+        self._most = most
         self.rings: list[list[Position]] = []
         self.fault = self._geometry(geometry)
 
@@ -58,16 +59,26 @@ class Shape:
         if not isinstance(held, list) or not held:
             return "has no coordinates"
         if depth == 0:
+            self.vertices += 1
             return self._position(held)
-        fault = self._first(lambda part: self._nested(part, depth - 1, polygon), held)
+        if depth == 1:
+            self.vertices += len(held)
+            if self.vertices > self._most:
+                return ""
+            fault = self._first(self._listed, held)
+        else:
+            fault = self._first(lambda part: self._nested(part, depth - 1, polygon), held)
         if fault or not polygon or depth != 1:
             return fault
         ring = [(float(x), float(y)) for x, y, *_ in held]
         self.rings.append(ring)
         return "" if len(ring) >= 4 and ring[0] == ring[-1] else "has a ring that is not closed or has no area"
 
-    def _position(self, held: list[Any]) -> str:
-        self.vertices += 1
+    def _listed(self, held: Any) -> str:
+        return self._position(held) if isinstance(held, list) and held else "has no coordinates"
+
+    @staticmethod
+    def _position(held: list[Any]) -> str:
         if len(held) < 2 or any(isinstance(part, bool) or not isinstance(part, int | float) for part in held):
             return "has a position that is not two numbers"
         if not -180 <= held[0] <= 180:
