@@ -18,8 +18,6 @@ from oa_pipeline.sources.model import Format, Layer, Protocol
 from oa_pipeline.sources.parse import parse_declared
 from oa_pipeline.sources.repository import Repository, read_repository
 
-pytestmark = pytest.mark.xdist_group("corpus")
-
 
 @pytest.fixture(scope="module")
 def tarball(shared: Path) -> Path:
@@ -59,7 +57,7 @@ def test_the_statistics_are_the_known_ones(corpus: Repository) -> None:
         Layer.BUILDINGS: 579,
         Layer.CENTERLINES: 164,
     }
-    assert Counter(one.protocol for one in found)[Protocol.ESRI] == 3418
+    assert Counter(one.protocol for one in found)[Protocol.ESRI] == 3417  # one more shares its name with an earlier one
     assert Counter(one.conform.format for one in found if one.conform)[Format.CSV] == 527
     assert sum(one.conform is None for one in found) == 9
     assert sum(one.skip for one in found) == 110
@@ -98,7 +96,6 @@ def test_digests_tell_all_data_sources_apart(corpus: Repository) -> None:
     assert len(set(corpus.digests().values())) == 4861
 
 
-@pytest.fixture(scope="module")
 def findings(tarball: Path) -> list[Finding]:
     found: list[Finding] = []
     with tarfile.open(tarball) as archive:
@@ -111,12 +108,10 @@ def findings(tarball: Path) -> list[Finding]:
     return found
 
 
-def test_no_real_source_has_an_error(findings: list[Finding]) -> None:
-    assert [one for one in findings if one.severity == "error"] == []
-
-
-def test_the_warnings_are_the_known_oddities(findings: list[Finding]) -> None:
-    assert Counter(one.rule for one in findings) == {
+def test_no_real_source_has_an_error_and_the_warnings_are_the_known_oddities(tarball: Path) -> None:
+    found = findings(tarball)
+    assert [one for one in found if one.severity == "error"] == []
+    assert Counter(one.rule for one in found) == {
         "incomplete-coverage": 150,
         "no-conform": 7,
         "geoid": 4,
@@ -127,5 +122,5 @@ def test_the_warnings_are_the_known_oddities(findings: list[Finding]) -> None:
         "bad-website": 1,
         "duplicate-name": 1,
     }
-    odd = {one.path for one in findings if one.rule == "always-empty"}
+    odd = {one.path for one in found if one.rule == "always-empty"}
     assert odd == {"sources/us/ga/charlton.json", "sources/us/il/edwards.json"}
