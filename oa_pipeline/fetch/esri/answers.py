@@ -59,6 +59,12 @@ def identity(value: object) -> int | None:
     return None
 
 
+def whole(value: object) -> int | None:
+    """`value` where it is a whole number, in whatever clothes; None for anything else."""
+    number = identity(value)
+    return number if number is not None and abs(number) < 1 << 63 else None
+
+
 def digest(content: bytes | msgspec.Raw) -> int:
     """Sixty-three bits that stand for `content`, above all integers that servers use as object ids."""
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "big") | 1 << 63
@@ -167,7 +173,7 @@ def _raise_error(error: Any) -> None:
     if not error:
         return
     held = error if isinstance(error, dict) else {"message": str(error)}
-    code = identity(held.get("code"))
+    code = whole(held.get("code"))
     details = held.get("details") or []
     texts = [held.get("message"), *(details if isinstance(details, list) else [details])]
     message = "; ".join(dict.fromkeys(str(text).strip() for text in texts if text))[:500] or "no reason given"

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from ...errors import FetchError
 
 _gzip: Any = igzip.IGzipFile  # comes without types
+_BROKEN: Any = igzip_lib.IsalError
 
 NAME = "cache.esri.jsonl.gz"
 _CHUNK = 1 << 20  # fixed: the packer's output depends on the sizes of what it is given
@@ -106,7 +106,7 @@ class Cache:
             with beside.open("wb") as file:
                 hashed = _Hashed(file)
                 self._repack(hashed)
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, EOFError, _BROKEN) as error:
             beside.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno is not None:
                 raise

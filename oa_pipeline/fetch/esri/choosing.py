@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...errors import FetchError
-from .answers import identity
+from .answers import whole
 from .client import Client
 from .layer import Layer
 from .plans import BoxPlan, IdsPlan, OffsetPlan, Plan, WindowPlan
@@ -52,7 +52,7 @@ def _windows(client: Client, layer: Layer, oid: str) -> Plan:
 
 def _min_max(answer: dict[str, Any]) -> tuple[int, int]:
     try:
-        held = {str(k).upper(): identity(v) for k, v in answer["features"][0]["attributes"].items()}
+        held = {str(k).upper(): whole(v) for k, v in answer["features"][0]["attributes"].items()}
         smallest, largest = held["THE_MIN"], held["THE_MAX"]
     except (KeyError, IndexError, TypeError, AttributeError):
         smallest = largest = None
@@ -63,10 +63,7 @@ def _min_max(answer: dict[str, Any]) -> tuple[int, int]:
 
 def _ids(client: Client, oid: str) -> Plan:
     found = _object_ids(client.ask({"where": "1=1", "returnIdsOnly": "true"}))
-    try:
-        held = array("q", sorted(set(found)))
-    except OverflowError:
-        raise FetchError("the layer's object ids are not whole numbers", status=400) from None
+    held = array("q", sorted(set(found)))
     return IdsPlan(oid, held, len(found), hashlib.sha256(held.tobytes()).hexdigest())
 
 
@@ -74,7 +71,7 @@ def _object_ids(answer: dict[str, Any]) -> list[int]:
     listed = answer.get("objectIds", [])
     if listed is None:
         return []
-    numbers = [identity(value) for value in listed] if isinstance(listed, list) else [None]
+    numbers = [whole(value) for value in listed] if isinstance(listed, list) else [None]
     ids = [number for number in numbers if number is not None]
     if len(ids) != len(numbers):
         raise FetchError("the layer's list of object ids holds something else", status=400)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ...errors import FetchError, TokenRequired
-from .answers import ObjectIds, Page, identity, read_object, read_page
+from .answers import ObjectIds, Page, read_object, read_page, whole
 
 if TYPE_CHECKING:
     from ..reply import Reply
@@ -49,8 +49,8 @@ class Client:
             if error.transient or error.status is None or error.status in {401, 403}:
                 raise
             return None
-        number = identity(answer.get("count"))
-        return number if number is not None and 0 <= number < 1 << 63 else None
+        number = whole(answer.get("count"))
+        return number if number is not None and number >= 0 else None
 
     def ask(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """A query with a small answer, retried by the transport."""

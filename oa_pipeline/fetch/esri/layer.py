@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ...errors import FetchError
-from .answers import identity
+from .answers import whole
 
 PAGE_CEILING = 2000  # more a page saves little and makes a lost page dearer
 PAGE_DEFAULT = 500  # where a layer does not say, or says something impossible
@@ -61,7 +61,7 @@ def read_layer(described: Mapping[str, Any]) -> Layer:
         )
     advanced = described.get("advancedQueryCapabilities")
     abilities: Mapping[str, Any] = advanced if isinstance(advanced, dict) else {}
-    asked = identity(described.get("maxRecordCount")) or 0
+    asked = whole(described.get("maxRecordCount")) or 0
     return Layer(
         described=described,
         oid=_oid_field(described),
@@ -114,7 +114,7 @@ def _extent(held: object) -> Extent | None:
 def _system(held: object) -> str:
     if not isinstance(held, dict):
         return ""
-    number = identity(held.get("latestWkid")) or identity(held.get("wkid"))
+    number = whole(held.get("latestWkid")) or whole(held.get("wkid"))
     return str(number) if number else (json.dumps({"wkt": held["wkt"]}) if isinstance(held.get("wkt"), str) else "")
 
 
@@ -122,5 +122,5 @@ def _edit_date(held: object) -> int | None:
     """The latest of the dates: one of them moves for data only, the other for fields as well."""
     if not isinstance(held, dict):
         return None
-    dates = [identity(held.get(key)) for key in ("lastEditDate", "dataLastEditDate")]
+    dates = [whole(held.get(key)) for key in ("lastEditDate", "dataLastEditDate")]
     return max((d for d in dates if d is not None), default=None)

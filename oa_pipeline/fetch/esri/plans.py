@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
+from ...errors import FetchError
 from .answers import Page
 from .layer import Extent
 
@@ -72,7 +73,7 @@ class Plan(Protocol):
         """Smaller pieces that make up `piece`; none where it cannot be split."""
 
     def settle(self, piece: Piece, page: Page) -> Settled:
-        """Judges the page that came for a piece."""
+        """Judges the page that came for a piece; FetchError where it shows that the plan leads nowhere."""
 
 
 def _halves(piece: Piece) -> tuple[Piece, ...]:
@@ -247,9 +248,15 @@ class BoxPlan:
     def settle(self, piece: Piece, page: Page) -> Settled:
         """A full page says that its box must be quartered."""
         got = len(page.features)
-        if (page.exceeded or got >= self._limit) and (quarters := self.split(piece)):
-            return Settled(0, quarters)
-        return Settled(got)
+        if not page.exceeded and got < self._limit:
+            return Settled(got)
+        quarters = self.split(piece)
+        if not quarters:
+            raise FetchError(
+                f"more than {self._limit:,} features lie at one place, and the layer offers no other way to them",
+                cure="tell the publisher; the layer cannot be downloaded completely",
+            )
+        return Settled(0, quarters)
 
     def _box(self, piece: Piece) -> Extent:
         across = up = 0

@@ -1,0 +1,372 @@
+"""A whole layer, by every way there is, from servers good and bad."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from oa_pipeline.errors import FetchError, OverBudget, Problem, TokenRequired
+from oa_pipeline.fetch.esri import probe
+from oa_pipeline.fetch.guard import Guard
+from oa_pipeline.fetch.model import Budget, Progress
+from oa_pipeline.fetch.transport import Transport
+
+from ...arcgis import Layer, error, metadata, point, points, serving, status
+from .conftest import data_source
+
+NO_PAGES = {"advancedQueryCapabilities": None}
+NO_STATISTICS = {**NO_PAGES, "supportsStatistics": False}
+
+WAYS = {
+    "offset": (Layer(metadata=metadata(maxRecordCount=10)), "resultOffset"),
+    "unordered offset": (
+        Layer(
+            metadata=metadata(
+                maxRecordCount=10, advancedQueryCapabilities={"supportsPagination": True, "supportsOrderBy": False}
+            )
+        ),
+        "resultOffset",
+    ),
+    "windows": (Layer(metadata=metadata(maxRecordCount=10, **NO_PAGES)), "OBJECTID > "),
+    "windows, no count": (Layer(metadata=metadata(maxRecordCount=10), no_count=True), "OBJECTID > "),
+    "ids": (Layer(metadata=metadata(maxRecordCount=10, **NO_STATISTICS)), "OBJECTID >= "),
+    "ids after made-up statistics": (
+        Layer(metadata=metadata(maxRecordCount=10, **NO_PAGES), made_up_statistics=True),
+        "OBJECTID >= ",
+    ),
+    "ids after refused statistics": (
+        Layer(metadata=metadata(maxRecordCount=10, **NO_PAGES), no_statistics=True),
+        "OBJECTID >= ",
+    ),
+    "ids after a lie about paging": (
+        Layer(
+            metadata=metadata(maxRecordCount=10, supportsStatistics=False),
+            intercept=lambda p: error(400, "Unable to complete operation.") if "resultOffset" in p else None,
+        ),
+        "OBJECTID >= ",
+    ),
+    "boxes": (Layer(metadata=metadata(maxRecordCount=10, **NO_PAGES), no_ids=True), "geometry"),
+    "boxes, extent only": (
+        Layer(metadata=metadata(maxRecordCount=10, **NO_STATISTICS), no_count=True, no_ids=True),
+        "geometry",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_every_feature_comes_once_whatever_the_layer_can_do(way: str, in_flight: int, bench, read) -> None:
+    layer, sign = WAYS[way]
+    layer.features = points(57, first=3, step=7)
+    with serving(layer) as served:
+        fetched = bench.dump(served.url, in_flight=in_flight)
+    described, features = read(fetched)
+    in_order = sorted(features, key=lambda f: f["attributes"]["OBJECTID"])
+    assert in_order == layer.features
+    assert described["objectIdField"] == "OBJECTID"
+    assert sign in json.dumps(served.pages[-1])
+    assert [p.name for p in bench.folder.iterdir()] == ["cache.esri.jsonl.gz"]
+
+
+@pytest.mark.parametrize("way", ["offset", "windows", "ids"])
+def test_features_keep_the_servers_order_though_pages_arrive_in_another(way: str, bench, read) -> None:
+    layer, _ = WAYS[way]
+    layer.features = points(200)
+    with serving(layer) as served:
+        _, features = read(bench.dump(served.url, in_flight=4))
+    assert [f["attributes"]["OBJECTID"] for f in features] == list(range(1, 201))
+
+
+def test_each_page_asks_for_degrees_all_fields_and_geometry(bench) -> None:
+    with serving(Layer(points(1))) as served:
+        bench.dump(served.url)
+    wanted = {
+        "method": "POST",
+        "outSR": "4326",
+        "geometryPrecision": "7",
+        "outFields": "*",
+        "returnGeometry": "true",
+        "orderByFields": "OBJECTID",
+        "f": "json",
+    }
+    assert wanted.items() <= served.pages[0].items()
+
+
+def test_a_feature_is_kept_as_the_server_spelt_it(bench, tmp_path) -> None:
+    numbers = b'"A":12.0,"B":1e-05,"C":12345678901234567890'
+    spelt = b'{"attributes":{"OBJECTID":1,' + numbers + b',"D":"\\u00e9\xc3\xa9"},"geometry":null}'
+    body = b'{"features":[' + spelt + b"]}"
+    layer = Layer(points(1), intercept=lambda _: (200, body, {}))
+    with serving(layer) as served:
+        fetched = bench.dump(served.url)
+    assert gzip.decompress(fetched.path.read_bytes()).splitlines()[1] == spelt
+
+
+@pytest.mark.parametrize("troubled", [False, True])
+def test_equal_features_give_equal_bytes_however_they_were_paged(troubled: bool, bench) -> None:
+    layer = Layer(points(120), metadata(maxRecordCount=50))
+    with serving(layer) as served:
+        plain = bench.dump(served.url)
+        layer.metadata |= {"editingInfo": {"lastEditDate": 7}, "currentVersion": 12, "drawingInfo": {}}
+        layer.intercept = lambda p: status(500) if troubled and int(p["resultRecordCount"]) > 11 else None
+        again = bench.dump(served.url)
+    assert again.sha256 == plain.sha256
+
+
+def test_the_file_says_who_it_is(bench) -> None:
+    layer = Layer(points(3), metadata(editingInfo={"lastEditDate": 1700000000123, "dataLastEditDate": 1600000000000}))
+    with serving(layer) as served:
+        fetched = bench.dump(served.url + "/?token=secret&f=pjson")
+    content = fetched.path.read_bytes()
+    assert fetched.form == "esri"
+    assert (fetched.size, fetched.sha256, fetched.md5) == (
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+        hashlib.md5(content).hexdigest(),
+    )
+    assert (fetched.validators.edit_date, fetched.validators.count) == (1700000000123, 3)
+    assert fetched.requests == len(served.log) == 3
+    assert "secret" not in fetched.final_url
+    assert {p["token"] for p in served.log} == {"secret"}
+    assert {p["f"] for p in served.log} == {"json"}
+
+
+def test_drawing_and_dates_of_editing_stay_out_of_the_file(bench, read) -> None:
+    with serving(Layer(points(1), metadata(editingInfo={"lastEditDate": 1}))) as served:
+        described, _ = read(bench.dump(served.url))
+    assert not {"drawingInfo", "editingInfo", "currentVersion"} & described.keys()
+
+
+def test_a_layer_without_features_is_a_valid_file(bench, read) -> None:
+    with serving(Layer()) as served:
+        described, features = read(bench.dump(served.url))
+    assert (described["name"], features) == ("Addresses", [])
+    assert served.pages == []
+
+
+def test_probe_asks_twice_and_brings_edit_date_and_count() -> None:
+    layer = Layer(points(3), metadata(editingInfo={"lastEditDate": 7}))
+    with serving(layer) as served, Transport(Guard(allow_local=True), Budget()) as transport:
+        held = probe(transport, data_source(served.url))
+    assert (held.edit_date, held.count, len(served.log)) == (7, 3, 2)
+
+
+def test_progress_is_told_in_features(bench) -> None:
+    seen: list[Progress] = []
+    with serving(Layer(points(25), metadata(maxRecordCount=10))) as served:
+        bench.dump(served.url, on_progress=seen.append, in_flight=1)
+    assert seen == [Progress(n, 25, "features") for n in (10, 20, 25)]
+
+
+def test_a_proxy_that_lets_only_get_through_is_served(bench, read) -> None:
+    with serving(Layer(points(3), post_refused=True)) as served:
+        _, features = read(bench.dump(served.url))
+    assert len(features) == 3
+    assert served.log[-1]["method"] == "GET"
+
+
+def test_duplicate_object_ids_within_a_page_are_kept(bench, read) -> None:
+    features = [point(1, 1, 1), point(1, 2, 2), point(2, 3, 3)]
+    for way in ({}, NO_PAGES, NO_STATISTICS):
+        with serving(Layer(features, metadata(**way))) as served:
+            assert read(bench.dump(served.url))[1] == features
+
+
+@pytest.mark.parametrize("limit", [0, -5, None, "many", 10**12], ids=str)
+def test_an_impossible_page_limit_is_replaced(limit: Any, bench) -> None:
+    layer = Layer(points(3), metadata(maxRecordCount=1000), intercept=None)
+    with serving(layer) as served:
+        layer.metadata = metadata(maxRecordCount=limit)
+        layer.intercept = lambda p: (200, json.dumps({"features": layer.features}).encode(), {})
+        bench.dump(served.url)
+    assert served.pages[0]["resultRecordCount"] == "3"
+
+
+def test_one_feature_a_page_is_slow_but_works(bench, read) -> None:
+    with serving(Layer(points(12), metadata(maxRecordCount=1))) as served:
+        assert len(read(bench.dump(served.url))[1]) == 12
+
+
+def test_a_server_that_gives_less_than_it_promises_is_believed(bench, read) -> None:
+    layer = Layer(points(50), metadata(maxRecordCount=10), silent=True)
+    with serving(layer) as served:
+        layer.metadata = metadata(maxRecordCount=20)
+        served.layer.intercept = lambda p: layer._page(
+            {**p, "resultRecordCount": str(min(6, int(p["resultRecordCount"])))}
+        )
+        _, features = read(bench.dump(served.url, in_flight=3))
+    assert features == layer.features
+
+
+def test_unordered_ids_are_no_repetition(bench, read) -> None:
+    features = points(40)[::-1]
+    layer = Layer(features, metadata(maxRecordCount=5), ignores=frozenset({"orderByFields"}))
+    with serving(layer) as served:
+        assert read(bench.dump(served.url))[1] == features
+
+
+@pytest.mark.parametrize("oid", [None, "name"], ids=["missing", "text"])
+def test_features_without_numbers_for_ids_are_told_apart_all_the_same(oid: str | None, bench, read) -> None:
+    features = [point(oid and f"{oid}-{n}", n, n) for n in range(23)]
+    layer = Layer(features, metadata(maxRecordCount=5), ignores=frozenset({"orderByFields"}))
+    with serving(layer) as served:
+        assert read(bench.dump(served.url))[1] == features
+
+
+def test_sparse_ids_do_not_cost_a_request_a_window(bench, read) -> None:
+    features = [point(n) for n in (1, 2, 3, 5_000_000, 5_000_001, 900_000_000, 2_000_000_000)]
+    with serving(Layer(features, metadata(maxRecordCount=2, **NO_PAGES))) as served:
+        assert read(bench.dump(served.url))[1] == features
+    assert len(served.pages) < 200
+
+
+def test_bare_nan_becomes_null_and_the_rest_of_the_feature_stays(bench, read) -> None:
+    features = [point(1, float("nan"), 2.5, NUMBER='say "NaN", Infinity\\'), point(2, 1.0, float("-inf"))]
+    with serving(Layer(features, encode=lambda answer: json.dumps(answer).encode())) as served:
+        fetched = bench.dump(served.url)
+    _, held = read(fetched)
+    assert [f["geometry"] for f in held] == [{"x": None, "y": 2.5}, {"x": 1.0, "y": None}]
+    assert held[0]["attributes"]["NUMBER"] == 'say "NaN", Infinity\\'
+    assert "repaired" in " ".join(fetched.notes)
+
+
+def test_answers_over_several_lines_become_one_line_a_feature(bench, read) -> None:
+    features = points(3)
+    with serving(Layer(features, encode=lambda answer: json.dumps(answer, indent=2).encode())) as served:
+        assert read(bench.dump(served.url))[1] == features
+
+
+def test_features_that_do_not_fit_one_page_are_asked_for_in_smaller_pages(bench, read, monkeypatch) -> None:
+    monkeypatch.setattr("oa_pipeline.fetch.esri.paging.PAGE_BYTES", 20_000)
+    monkeypatch.setattr("oa_pipeline.fetch.esri.paging.FEATURE_BYTES", 40_000)
+    features = points(30)
+    features[4]["geometry"] = {"rings": [[[0.5, 0.5]] * 3000]}  # 30,000 bytes: alone it fits
+    features[17]["geometry"] = {"rings": [[[0.5, 0.5]] * 9000]}  # fits nowhere
+    with serving(Layer(features)) as served:
+        fetched = bench.dump(served.url)
+    assert read(fetched)[1] == features[:17] + features[18:]
+    assert any("1 feature over" in note and "left out" in note for note in fetched.notes)
+
+
+def test_a_page_with_nothing_that_promises_more_is_asked_for_in_parts(bench, read) -> None:
+    """ArcGIS Online answers so when the features asked for are too large for one answer."""
+    layer = Layer(points(16), metadata(maxRecordCount=16))
+    empty = json.dumps({"features": [], "exceededTransferLimit": True}).encode()
+    layer.intercept = lambda p: (200, empty, {}) if int(p["resultRecordCount"]) > 4 else None
+    with serving(layer) as served:
+        assert read(bench.dump(served.url))[1] == layer.features
+
+
+# ---- what is refused --------------------------------------------------------------------------------
+
+
+def test_a_token_is_asked_for_by_code_or_by_words(bench) -> None:
+    for code, words in ((499, "Token Required"), (498, "Invalid Token"), (400, "Token Required")):
+        layer = Layer()
+        layer.answer = lambda query, params, code=code, words=words: error(code, words)
+        with serving(layer) as served, pytest.raises(TokenRequired) as caught:
+            bench.dump(served.url)
+        assert caught.value.problem == Problem.TOKEN_REQUIRED
+        assert served.url in str(caught.value)
+
+
+HTML = (200, b"<!DOCTYPE html><html><title>Sign in</title></html>", {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (error(400, "Service not found"), "Service not found"),
+        (HTML, "web page (Sign in)"),
+        ((200, b"[1, 2]", {}), "not a JSON object"),
+        ((200, b'{"layers": [], "services": []}', {}), "number of a layer"),
+        ((200, b"{" * 100_000, {}), "cannot be read"),
+        ((200, b'{"fields":' + b"[" * 100_000, {}), "cannot be read"),
+        (status(404), "404"),
+    ],
+    ids=["error object", "web page", "list", "service", "garbage", "nested", "not found"],
+)
+def test_metadata_that_is_none_is_an_error_with_a_cure(answer: Any, words: str, bench) -> None:
+    layer = Layer()
+    layer.answer = lambda query, params: answer
+    with serving(layer) as served, pytest.raises(FetchError) as caught:
+        bench.dump(served.url)
+    assert words in str(caught.value)
+    assert caught.value.cure
+    assert len(served.log) == 1
+
+
+HOSTILE = {
+    "more for ever, same page": Layer(
+        points(10), metadata(maxRecordCount=5), count=100, always_exceeded=True, ignores=frozenset({"resultOffset"})
+    ),
+    "repeated page": Layer(points(10), metadata(maxRecordCount=5), count=20, ignores=frozenset({"resultOffset"})),
+    "where ignored": Layer(points(100), metadata(maxRecordCount=5, **NO_PAGES), ignores=frozenset({"where"})),
+    "where ignored, ids": Layer(points(100), metadata(maxRecordCount=5, **NO_STATISTICS), ignores=frozenset({"where"})),
+    "geometry ignored": Layer(
+        points(100), metadata(maxRecordCount=5, **NO_STATISTICS), no_ids=True, ignores=frozenset({"geometry"})
+    ),
+    "count of a billion": Layer(points(10), count=10**12),
+    "count too small": Layer(points(100), metadata(maxRecordCount=10), count=95),
+    "count too large": Layer(points(100), metadata(maxRecordCount=10), count=105),
+    "many at one place": Layer([point(n) for n in range(20)], metadata(maxRecordCount=5, **NO_STATISTICS), no_ids=True),
+    "cut off without a word": Layer(
+        points(100),
+        metadata(maxRecordCount=5, **NO_STATISTICS),
+        silent=True,
+        ignores=frozenset({"orderByFields"}),
+        no_ids=True,
+        intercept=lambda p: (200, b'{"features": []}', {}) if '"xmin": 0' in p["geometry"] else None,
+    ),
+    "no way in": Layer(points(3), metadata(objectIdField=None, fields=[{"name": "A"}], **NO_PAGES)),
+    "html pages": Layer(points(3), intercept=lambda _: HTML),
+    "features of nothing": Layer(points(3), intercept=lambda _: (200, b'{"features": [1, 2, 3]}', {})),
+    "no features at all": Layer(points(3), intercept=lambda _: (200, b"{}", {})),
+}
+
+
+@pytest.mark.parametrize("quirk", HOSTILE)
+def test_a_dump_that_cannot_be_complete_ends_as_a_failure_and_leaves_no_result(quirk: str, bench) -> None:
+    with serving(HOSTILE[quirk]) as served, pytest.raises(FetchError) as caught:
+        bench.dump(served.url)
+    assert caught.value.cure
+    assert not list(bench.folder.glob("cache*"))
+    assert len(served.log) < 400
+
+
+def test_a_server_that_always_promises_more_is_asked_once_more_and_then_believed(bench, read) -> None:
+    layer = Layer(points(10), metadata(maxRecordCount=5), always_exceeded=True)
+    layer.intercept = lambda p: (200, b'{"features": []}', {}) if p["resultOffset"] == "10" else None
+    with serving(layer) as served:
+        assert read(bench.dump(served.url))[1] == layer.features
+
+
+def test_requests_are_budgeted(bench) -> None:
+    with serving(Layer(points(50), metadata(maxRecordCount=1))) as served, pytest.raises(OverBudget):
+        bench.dump(served.url, Budget(requests=20))
+    assert len(served.log) <= 20
+
+
+def test_a_layer_edited_meanwhile_is_taken_when_its_count_explains_the_difference(bench, read) -> None:
+    layer = Layer(points(30), metadata(maxRecordCount=10))
+
+    def edit(params: dict[str, str]) -> None:
+        if params["resultOffset"] == "20":
+            layer.features = layer.features[:25]
+
+    layer.intercept = edit
+    with serving(layer) as served:
+        fetched = bench.dump(served.url, in_flight=1)
+    assert len(read(fetched)[1]) == 25
+    assert any("edited meanwhile, from 30 to 25" in note for note in fetched.notes)
+    assert fetched.validators.count == 30  # the state before: the next probe sees the change
+
+
+def test_the_sources_own_headers_are_sent(bench, monkeypatch) -> None:
+    with serving(Layer(points(1))) as served:
+        bench.dump(served.url, headers=(("Referer", "https://maps.example/"),))
+        assert served.referers == {"https://maps.example/"}
