@@ -1,0 +1,190 @@
+"""The whole system on this machine, started in order and stopped in the reverse one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OAError, SettingsError
+from ..orchestration import embedded
+from ..orchestration.instance import write_home
+from ..settings import Settings
+from .graphql import Webserver
+from .services import Service, program, start
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+PATIENCE = 180.0  # seconds until a service must answer; a busy machine takes one
+TICK = 0.2
+
+
+class ServiceDied(OAError):  # noqa: N818
+    """A service ended by itself."""
+
+
+@dataclass(slots=True)
+class System:
+    """What runs."""
+
+    settings: Settings  # with absolute paths, and the database's address
+    home: Path  # DAGSTER_HOME
+    instance: DagsterInstance
+    webserver: Webserver
+    services: list[Service] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises ServiceDied if one of the services has ended."""
+        for service in self.services:
+            if not service.alive:
+                raise ServiceDied(
+                    f"the {service.name} ended by itself; its last words were:\n{service.last_words()}",
+                    cure=f"all of it is in {service.log}",
+                )
+
+    def wait_until(self, ready: Callable[[], bool], what: str) -> None:
+        """Waits for something while all services live."""
+        until = time.monotonic() + PATIENCE
+        while not ready():
+            self.check()
+            if time.monotonic() > until:
+                raise ServiceDied(f"{what} did not answer within {PATIENCE:g} seconds", cure=f"see {self.home}/../logs")
+            time.sleep(TICK)
+
+
+@contextlib.contextmanager
+def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
+    """The system, ready to take runs. Everything that was started is gone when the block ends, however it ends."""
+    home = settings.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one(home / "up.lock"))
+        port = free(settings.ui_port)
+        terminal.waiting("starting PostgreSQL")
+        url = stack.enter_context(database(settings, home))
+        sockets = Path(tempfile.mkdtemp(prefix="oa-up-"))  # short: a socket's path may not be long
+        stack.callback(shutil.rmtree, sockets, ignore_errors=True)
+        code_socket = sockets / "code"
+        dagster_home = home / "dagster"
+        write_home(dagster_home, slots=os.cpu_count() or 2, socket=code_socket)
+        environment = child_environment(settings, home, url, dagster_home) | {"OA_UI_PORT": str(port)}
+        os.environ.update(environment)
+        terminal.waiting("starting Dagster")
+        (home / "logs").mkdir(exist_ok=True)
+        system = System(Settings.from_env(), dagster_home, open_instance(dagster_home, stack), Webserver(port))
+        stack.callback(stop_all, system, terminal)
+        launch(system, "code-server", "dagster", "code-server", "start", "-m", "oa_pipeline.definitions",
+               "--location-name", "oa_pipeline", "--socket", str(code_socket))  # fmt: skip
+        yield finish(system, code_socket)
+
+
+def finish(system: System, code_socket: Path) -> System:
+    """Starts what needs the code server, once it is there."""
+    system.wait_until(lambda: listening(code_socket), "the code server")
+    workspace = str(system.home / "workspace.yaml")
+    launch(system, "webserver", "dagster-webserver", "-h", "127.0.0.1", "-p", str(system.settings.ui_port),
+           "-w", workspace)  # fmt: skip
+    launch(system, "daemon", "dagster-daemon", "run", "-w", workspace)
+    system.wait_until(system.webserver.ready, "Dagster's webserver")
+    return system
+
+
+def launch(system: System, name: str, *command: str) -> None:
+    """Starts one of Dagster's programs as a service."""
+    logs = system.home.parent / "logs"
+    full = [program(command[0]), *command[1:]]
+    system.services.append(start(name, full, environment=os.environ, logs=logs, folder=system.home))
+
+
+def stop_all(system: System, terminal: Terminal) -> None:
+    """Stops the services, the last started first: no new runs, then no runs."""
+    terminal.waiting("stopping")
+    while system.services:
+        system.services.pop().stop()
+
+
+def open_instance(folder: Path, stack: contextlib.ExitStack) -> DagsterInstance:
+    """Dagster's instance, whose tables are made now, before several processes would try at once."""
+    from dagster import DagsterInstance
+
+    return stack.enter_context(DagsterInstance.from_config(str(folder)))
+
+
+@contextlib.contextmanager
+def database(settings: Settings, home: Path) -> Iterator[str]:
+    """The address of the database, with the ledger's schema up to date."""
+    from ..ledger.upgrade import upgrade
+
+    if settings.database_url:
+        upgrade(settings.database_url)
+        yield settings.database_url
+        return
+    server = embedded.start(home)
+    try:
+        upgrade(server.url)
+        yield server.url
+    finally:
+        server.stop()
+
+
+def child_environment(settings: Settings, home: Path, url: str, dagster_home: Path) -> dict[str, str]:
+    """What the services get besides our own environment. The bundled samples are files of this machine."""
+    environment = {
+        "OA_HOME": str(home),
+        "OA_DATABASE_URL": url,
+        "OA_STORE": settings.store_location
+        if "://" in settings.store
+        else str(Path(settings.store_location).resolve()),
+        "DAGSTER_HOME": str(dagster_home),
+    }
+    if settings.sources:
+        environment["OA_SOURCES"] = str(Path(settings.sources).resolve())
+    else:
+        environment["OA_ALLOW_LOCAL_SOURCES"] = "1"
+    return environment
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Raises SettingsError where another `oa up` has this home."""
+    with path.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"`oa up` already runs in {path.parent}", cure="stop that one, or set OA_HOME to another folder"
+            ) from None
+        yield
+
+
+def free(port: int) -> int:
+    """The port itself, or any free one for 0. Raises SettingsError where somebody listens at it."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+            return int(trial.getsockname()[1])
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} cannot be used for Dagster's UI: {error.strerror}", cure="set OA_UI_PORT to another one"
+            ) from None
+
+
+def listening(path: Path) -> bool:
+    """Whether a server accepts connections at this socket."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.connect(str(path))
+        except OSError:
+            return False
+    return True

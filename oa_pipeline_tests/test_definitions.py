@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import AssetKey, DagsterInstance
+
+from oa_pipeline.assets.checks import CHECKS
+from oa_pipeline.definitions import build_defs, defs
+from oa_pipeline.orchestration.instance import DAGSTER_YAML
+from oa_pipeline.orchestration.workplace import Workplace
+from oa_pipeline.settings import Settings
+
+TOP = Path(__file__).resolve().parents[1]
+HEAVY = ("polars", "pyogrio", "geopandas", "pandas", "pyarrow", "shapely", "pyproj", "boto3", "dagster_aws", "flask")
+
+
+def test_the_definitions_load_and_hold_what_they_should() -> None:
+    loaded = build_defs(workplace=Workplace(Settings(sync_seconds=7)))
+    repository = loaded.get_repository_def()
+    assert repository.has_job("process")
+    assert {sensor.name for sensor in repository.sensor_defs} == {"sources", "lost_runs"}
+    assert repository.get_sensor_def("sources").minimum_interval_seconds == 7
+    spec = loaded.resolve_assets_def("source")
+    assert spec.partitions_def is not None
+    assert spec.keys == {AssetKey("source")}
+    assert {check.name for check in spec.check_specs} == set(CHECKS)
+    assert defs.get_repository_def().has_job("process")
+
+
+def test_loading_them_is_light() -> None:
+    code = (
+        "import json, os, sys, oa_pipeline.definitions; t = os.times(); "
+        "print(json.dumps([t.user + t.system, [m for m in sys.argv[1].split() if m in sys.modules]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, " ".join(HEAVY)], capture_output=True, text=True, check=True, timeout=120
+    )
+    seconds, heavy = json.loads(done.stdout)
+    assert heavy == []
+    assert seconds < 4, "CPU seconds to load the definitions"
+
+
+def test_no_setting_is_shown_in_the_resources_configuration() -> None:
+    secret = "postgresql://user:s3cr3t-w0rd@host/db"
+    loaded = build_defs(workplace=Workplace(Settings(database_url=secret)))
+    job = loaded.resolve_job_def("process")
+    assert "s3cr3t-w0rd" not in repr(job.run_config_schema.config_type.__dict__)
+    assert "s3cr3t-w0rd" not in repr(Workplace(Settings(database_url=secret)))
+
+
+def test_the_checked_in_dagster_yaml_is_the_one_that_up_writes() -> None:
+    path = TOP / "dagster.yaml"
+    if not path.is_file():
+        pytest.skip("not in a checkout")
+    assert path.read_text(encoding="utf-8") == DAGSTER_YAML.format(slots=2)
+
+
+def test_dagster_takes_the_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = yaml.safe_load(DAGSTER_YAML.format(slots=3))
+    text.pop("storage")  # a database is another test's business
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(text), encoding="utf-8")
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.run_coordinator.get_run_queue_config().max_concurrent_runs == 3  # type: ignore[union-attr]
+        assert instance.run_monitoring_enabled
+        assert not instance.run_retries_enabled
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
