@@ -144,7 +144,9 @@ class Liar:
     the heads, in order; `finished` counts connections that are over.
     """
 
-    def __init__(self, *scripts: Script, host: str = "127.0.0.1") -> None:
+    def __init__(self, *scripts: Script, host: str = "127.0.0.1", waits: bool = True) -> None:
+        """With `waits` false the script begins at once, not after the request's head."""
+        self.waits = waits
         self.scripts = scripts
         self.requests: list[bytes] = []
         self.finished = 0
@@ -196,7 +198,7 @@ class Liar:
     def _serve(self, conn: socket.socket, script: Script) -> None:
         conn.settimeout(10)
         with conn, suppress(OSError):
-            head = _head(conn)
+            head = _head(conn) if self.waits else b""
             self.requests.append(head)
             if isinstance(script, bytes):
                 conn.sendall(script)

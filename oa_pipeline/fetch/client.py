@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from ..errors import FetchError, OAError, Oversized
+from ..errors import FetchError, OAError, Oversized, Truncated
 from .connections import pools
 from .cookies import Cookies
 from .decoding import Decoder
@@ -39,8 +39,9 @@ def user_agent() -> str:
 class Answer:
     """An answer whose status and headers have come and whose body is still to be read. Close it."""
 
-    def __init__(self, raw: BaseHTTPResponse, target: Target, meter: Meter, held: ExitStack) -> None:
+    def __init__(self, method: str, raw: BaseHTTPResponse, target: Target, meter: Meter, held: ExitStack) -> None:
         """`held` is what has to be given back at the end."""
+        self.method = method
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
         self.target = target
@@ -56,6 +57,11 @@ class Answer:
         return None if coded or not (text.isascii() and text.isdigit()) else int(text[:18])
 
     @property
+    def _framed(self) -> bool:
+        """Whether the end of the body is marked by something else than the end of the connection."""
+        return self.method == "HEAD" or "content-length" in self.headers or "transfer-encoding" in self.headers
+
+    @property
     def failure(self) -> FetchError:
         """The error that this answer is."""
         wait = retry_after(self.headers.get("retry-after"))
@@ -65,8 +71,10 @@ class Answer:
         """The decoded body, counted against the budget; raises Truncated when it breaks off."""
         decoder = Decoder(self.headers.get("content-encoding", ""))
         pace = Pace(self._meter)
+        total = 0
         try:
             while data := self._read():
+                total += len(data)
                 came = 0
                 for piece in decoder.feed(data):
                     self._meter.take(len(piece))
@@ -75,6 +83,9 @@ class Answer:
                 pace.take(came)
                 self._meter.seconds_left()
             decoder.finish()
+            if not total and not self._framed:
+                # A connection that ended in the headers looks exactly like this.
+                raise Truncated("the server hung up before it sent anything", transient=True)
         except OAError as error:
             error.place = error.place or place(self.target.url)
             raise
@@ -196,7 +207,7 @@ class Client:
             held.close()
             raise
         self._cookies.take(target.origin, raw.headers.getlist("set-cookie"))
-        answer = Answer(raw, target, self.meter, held)
+        answer = Answer(method, raw, target, self.meter, held)
         if answer.status in {429, 503} and (wait := retry_after(answer.headers.get("retry-after"))):
             self.hosts.rest(target.host, min(wait, self.meter.budget.seconds))
         return answer

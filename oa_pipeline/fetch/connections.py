@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, ClassVar
 
 import certifi
@@ -79,13 +81,20 @@ class _UnverifiedPool(HTTPSConnectionPool):
             conn.connect()
 
 
-def _verified_context() -> ssl.SSLContext:
+def _verified() -> ssl.SSLContext:
+    # What load_default_certs looks at; loading costs 30 ms and more, too much for each of thousands of transports.
+    return _verified_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _verified_context(file: str | None, folder: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
     context.load_default_certs()
     return context
 
 
-def _unverified_context() -> ssl.SSLContext:
+@cache
+def _unverified() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -104,7 +113,7 @@ def pools(guard: Guard, *, verified: bool) -> PoolManager:
         num_pools=32,
         maxsize=CONNECTIONS_PER_HOST,
         retries=False,
-        ssl_context=_verified_context() if verified else _unverified_context(),
+        ssl_context=_verified() if verified else _unverified(),
         **({} if verified else {"assert_hostname": False, "cert_reqs": "CERT_NONE"}),  # type: ignore[arg-type]
     )
     manager.pool_classes_by_scheme = {

@@ -87,8 +87,8 @@ def _unusable(error: Exception, where: str) -> FetchError:
 
 # First hit wins: the particular ones come before those they are kinds of.
 _NO_ANSWER: Mapping[type[Exception], Callable[[Exception, str], FetchError]] = {
-    ConnectTimeoutError: _slow,
     NewConnectionError: _unreachable,
+    ConnectTimeoutError: _slow,
     ReadTimeoutError: _slow,
     SSLError: _tls,
     ProtocolError: _hung_up,
