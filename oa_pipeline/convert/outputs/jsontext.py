@@ -19,8 +19,9 @@ _ODD = np.isin(np.arange(256), [*range(0x20), *b'",\\'])
 _ESCAPED = [chr(c) for c in range(0x20)] + ['"', "\\"]
 _ESCAPES = [json.dumps(c)[1:-1] for c in _ESCAPED]
 
-_LONG_NUMBER = r"\.\d{8}|e\+"
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+# Published numbers have seven decimals at most; more of them, or a positive exponent, is not how Python writes them.
+_LONG = r"\.\d{8}|e\+"
+_LONG_NUMBER = re.compile(r"(?<=[\[,])-?\d+(?:\.\d{8,}(?:e[+-]\d+)?|(?:\.\d+)?e\+\d+)")
 
 
 def odd_columns(frame: pl.DataFrame, names: Iterable[str]) -> frozenset[str]:
@@ -55,7 +56,8 @@ def members(frame: pl.DataFrame, names: tuple[str, ...], odd: frozenset[str]) ->
         pieces += [pl.lit(literal), value]
         literal = ""
     pieces.append(pl.lit(literal))
-    return frame.select(pl.concat_str(pieces).alias("members")).to_series()
+    # with_columns, because nothing but literals would make one row of it.
+    return frame.with_columns(pl.concat_str(pieces).alias("members")).get_column("members")
 
 
 def numbers(values: np.ndarray) -> pl.Series:
@@ -96,9 +98,9 @@ def shape_geometries(shapes: np.ndarray) -> tuple[pl.Series, pl.Series]:
     if shapely.is_empty(shapes).any():
         text = text.str.replace_all("[[]]", "[]", literal=True)
     # GEOS writes one of seven hundred doubles with two digits more than it needs.
-    long = np.flatnonzero(text.str.contains(_LONG_NUMBER).fill_null(value=False).to_numpy())
+    long = np.flatnonzero(text.str.contains(_LONG).fill_null(value=False).to_numpy())
     if len(long):
-        text = text.scatter(long, [_NUMBER.sub(_shortest, held) for held in text.gather(long).to_list()])
+        text = text.scatter(long, [_LONG_NUMBER.sub(_shortest, held) for held in text.gather(long).to_list()])
     coordinates = text.str.extract(r'^\{"type":"\w+","\w+":(?s)(.*)\}$', 1)
     return text, coordinates
 
