@@ -58,6 +58,7 @@ REFUSED = [
     pytest.param(b'{"a":' * 100_000, (1, 501), "nested deeper than 100", id="object-nesting-100k"),
     pytest.param(b'{"a": ' + b"9" * 5000 + b"}", (1, 7), "5000 characters", id="5000-digit-number"),
     pytest.param(b'{"a": [1,\n ' + b"9" * 5000 + b"]}", (2, 2), "5000 characters", id="5000-digit-number-in-a-list"),
+    pytest.param(b"[1, " + b"9" * 200 + b"]", (1, 5), "200 characters", id="200-digit-number-in-a-list"),
     pytest.param(b'{"a": 1e999}', (1, 7), "out of range", id="number-out-of-range"),
     pytest.param(b" " * (8 * 1024 * 1024 + 1), (1, 1), "at most 8,388,608", id="too-large"),
     pytest.param(b"\xef\xbb\xbf{}", (1, 1), "UTF-8 byte order mark", id="bom"),
