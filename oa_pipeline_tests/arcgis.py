@@ -75,6 +75,7 @@ class Layer:
     metadata: dict[str, Any] = field(default_factory=metadata)
     count: int | None = None  # a lie about the count
     no_count: bool = False
+    error_code: int = 400  # with which a query that is switched off is refused
     no_statistics: bool = False
     made_up_statistics: bool = False
     no_ids: bool = False
@@ -102,19 +103,19 @@ class Layer:
 
     def _count(self, params: Params) -> Answer:
         if self.no_count:
-            return error(400, "count not supported")
+            return error(self.error_code, "count not supported")
         return self._json({"count": len(self._selected(params)) if self.count is None else self.count})
 
     def _statistics(self, params: Params) -> Answer:
         if self.no_statistics:
-            return error(400, "statistics not supported")
+            return error(self.error_code, "statistics not supported")
         ids = [f["attributes"]["OBJECTID"] for f in self.features]
         low, high = (-7, 10**9) if self.made_up_statistics else (min(ids), max(ids))
         return self._json({"features": [{"attributes": {"the_min": low, "the_max": high}}]})
 
     def _ids(self, params: Params) -> Answer:
         if self.no_ids:
-            return error(400, "ids not supported")
+            return error(self.error_code, "ids not supported")
         ids = [f["attributes"]["OBJECTID"] for f in self._selected(params)]
         return self._json({"objectIdFieldName": "OBJECTID", "objectIds": ids})
 

@@ -6,6 +6,7 @@ possible: every other byte of a feature stays exactly as the server gave it.
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from ...errors import FetchError, TokenRequired
 
 _NOT_NUMBERS = re.compile(rb'("(?:[^"\\]++|\\.)*+")|-?\b(?:NaN|Infinity|nan|inf|1\.#[A-Z]+)\b', re.DOTALL)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{0,200})", re.IGNORECASE)
+_STRETCH = 1 << 20
 _TOKEN_CODES = frozenset({498, 499})
 _TOKEN_WORDS = re.compile(r"\btoken required\b|\binvalid token\b", re.IGNORECASE)
 
@@ -83,21 +85,20 @@ class ObjectIds:
         if self._decoder is None or not features:
             return [None] * len(features)
         try:
-            ids = [identity(_oid(self._decoder.decode(feature))) for feature in features]
-            if ids[0] is None and self._respell(features[0]):
-                ids = [identity(_oid(self._decoder.decode(feature))) for feature in features]
+            decode = self._decoder.decode
+            ids = [identity(_oid(decode(feature))) for feature in features]
+            if ids[0] is None and (respelt := self._respelt(features[0])):
+                self._decoder = respelt
+                ids = [identity(_oid(respelt.decode(feature))) for feature in features]
         except (msgspec.DecodeError, RecursionError) as error:
             raise FetchError(f"a feature cannot be read: {error}", cure="report it to the publisher") from None
         return ids
 
-    def _respell(self, feature: msgspec.Raw) -> bool:
+    def _respelt(self, feature: msgspec.Raw) -> msgspec.json.Decoder[Any] | None:
         attributes = msgspec.json.decode(feature).get("attributes") or {}
         wanted = (self._field or "").casefold()
-        spelt = next((name for name in attributes if name.casefold() == wanted), None)
-        if spelt is None or spelt == self._field:
-            return False
-        self._field, self._decoder = spelt, _feature_decoder(spelt)
-        return True
+        spelt = next((name for name in attributes if name.casefold() == wanted and name != self._field), None)
+        return _feature_decoder(spelt) if spelt else None
 
 
 def _feature_decoder(field: str) -> msgspec.json.Decoder[Any]:
@@ -153,15 +154,25 @@ def _decode(body: bytes, kind: Any) -> tuple[Any, bool]:
 
 def _utf8(body: bytes) -> tuple[bytes, bool]:
     """`body` as UTF-8 on one line, and whether characters had to be replaced."""
-    broken = False
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        body, broken = body.decode("utf-8", "replace").encode(), True
+    broken = not body.isascii() and not _sound(body)
+    if broken:
+        body = body.decode("utf-8", "replace").encode()
     if b"\n" in body or b"\r" in body:
         # Inside a JSON text a line break can only stand between tokens: a blank means the same.
         body = body.replace(b"\r", b" ").replace(b"\n", b" ")
     return body, broken
+
+
+def _sound(body: bytes) -> bool:
+    """Whether `body` is UTF-8, without ever holding all of it as text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(body), _STRETCH):
+            decoder.decode(memoryview(body)[start : start + _STRETCH])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _title(body: bytes) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from array import array
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 from ...errors import FetchError
@@ -63,7 +64,8 @@ def _min_max(answer: dict[str, Any]) -> tuple[int, int]:
 
 def _ids(client: Client, oid: str) -> Plan:
     found = _object_ids(client.ask({"where": "1=1", "returnIdsOnly": "true"}))
-    held = array("q", sorted(set(found)))
+    found.sort()
+    held = array("q", (number for number, _ in groupby(found)))
     return IdsPlan(oid, held, len(found), hashlib.sha256(held.tobytes()).hexdigest())
 
 

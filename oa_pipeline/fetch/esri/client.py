@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ...errors import FetchError, TokenRequired
-from .answers import ObjectIds, Page, read_object, read_page, whole
+from .answers import LayerError, ObjectIds, Page, read_object, read_page, whole
+from .troubles import another_way
 
 if TYPE_CHECKING:
     from ..reply import Reply
@@ -42,19 +43,26 @@ class Client:
     def count(self) -> int | None:
         """How many features the layer says it has; None where it cannot say."""
         try:
-            answer = self.ask({"where": _EVERYTHING, "returnCountOnly": "true"})
-        except TokenRequired:
-            raise
+            answer = self._asked_twice({"where": _EVERYTHING, "returnCountOnly": "true"})
         except FetchError as error:
-            if error.transient or error.status is None or error.status in {401, 403}:
-                raise
-            return None
+            if another_way(error):
+                return None
+            raise
         number = whole(answer.get("count"))
         return number if number is not None and number >= 0 else None
 
     def ask(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """A query with a small answer, retried by the transport."""
         return read_object(self._query(parameters, SMALL_ANSWER, None).body)
+
+    def _asked_twice(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """As `ask`; an error object of the kind that passes is given a second chance."""
+        try:
+            return self.ask(parameters)
+        except LayerError as error:
+            if not error.transient:
+                raise
+            return self.ask(parameters)
 
     def page(self, parameters: Mapping[str, str], ids: ObjectIds, max_bytes: int) -> Page:
         """A page of features, asked once: whoever pages decides when to ask again."""

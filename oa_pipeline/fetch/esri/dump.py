@@ -26,7 +26,7 @@ from .layer import Layer, read_layer
 from .pace import Pace, PageSize
 from .paging import FEATURE_BYTES, Walk, identities
 from .plans import Plan
-from .troubles import another_way
+from .troubles import LeadsNowhere, another_way
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ class _Walker:
             try:
                 walk = self._walk(make())
                 walk.run()
+            except LeadsNowhere:
+                self.cache.discard()
+                raise
             except FetchError as error:
                 if self.cache.position.features or not another_way(error):
                     raise
@@ -127,12 +130,12 @@ class _Walker:
         )
 
     def _makers(self) -> list[Maker]:
-        """The plans to try, from the one on that an unfinished dump was using."""
+        """The plans to try, the one first that an unfinished dump was using."""
         named = list(plans(self.client, self.layer, self.count))
         names = [name for name, _ in named]
         begun = self.cache.begun_with()
         first = names.index(begun) if begun in names else 0
-        return [make for _, make in named[first:]]
+        return [make for _, make in named[first:] + named[:first]]
 
     def _walk(self, plan: Plan) -> Walk:
         ids = ObjectIds(self.layer.oid)

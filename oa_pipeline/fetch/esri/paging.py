@@ -14,7 +14,7 @@ from .cache import Cache
 from .client import MIB, Client
 from .pace import Pace, PageSize
 from .plans import Piece, Plan
-from .troubles import Trouble, overwhelmed, trouble
+from .troubles import LeadsNowhere, Trouble, overwhelmed, trouble
 from .watch import Watch
 
 PAGE_BYTES = 32 * MIB
@@ -167,7 +167,7 @@ class Walk:
         """Counts a page that was fetched in vain. When most are, the server is not getting us anywhere."""
         self._wasted += 1
         if self._wasted > _WASTE and self._wasted > self.answered:
-            raise FetchError(
+            raise LeadsNowhere(
                 "most pages are cut off or too large, however little is asked for",
                 cure="tell the publisher; the layer cannot be downloaded completely",
             )
@@ -237,16 +237,16 @@ class Walk:
                 self.on_progress(Progress(self.cache.position.features, self.total, "features"))
 
     def _admitted(self, page: Page, kept: int) -> Sequence[Any]:
-        """The features to write. Raises FetchError when none of them is new."""
+        """The features to write. Raises LeadsNowhere when none of them is new."""
         features = page.features[:kept]
         numbers = identities(features, page.ids[:kept])
         if self.plan.overlapping:
             new = self.watch.new(numbers)
             if self.watch.overflowing:
-                raise FetchError("the layer's object ids are too scattered to tell its features apart")
+                raise LeadsNowhere("the layer's object ids are too scattered to tell its features apart")
             return [feature for feature, is_new in zip(features, new, strict=True) if is_new]
         if not self.watch.any_new(numbers):
-            raise FetchError(
+            raise LeadsNowhere(
                 "the server repeats itself: a page brought no feature that had not come before",
                 cure="tell the publisher; the layer cannot be downloaded completely",
             )

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from ...errors import FetchError
 from .answers import Page
 from .layer import Extent
+from .troubles import LeadsNowhere
 
 EVERY_FIELD: Mapping[str, str] = {
     "where": "1=1",
@@ -73,7 +73,7 @@ class Plan(Protocol):
         """Smaller pieces that make up `piece`; none where it cannot be split."""
 
     def settle(self, piece: Piece, page: Page) -> Settled:
-        """Judges the page that came for a piece; FetchError where it shows that the plan leads nowhere."""
+        """Judges the page that came for a piece; LeadsNowhere where it shows that the plan leads nowhere."""
 
 
 def _halves(piece: Piece) -> tuple[Piece, ...]:
@@ -252,7 +252,7 @@ class BoxPlan:
             return Settled(got)
         quarters = self.split(piece)
         if not quarters:
-            raise FetchError(
+            raise LeadsNowhere(
                 f"more than {self._limit:,} features lie at one place, and the layer offers no other way to them",
                 cure="tell the publisher; the layer cannot be downloaded completely",
             )

@@ -11,6 +11,10 @@ _SLOW = frozenset({408, 504})
 _TOO_MUCH_FOR_THEM = frozenset({500, 502, 504})
 
 
+class LeadsNowhere(FetchError):  # noqa: N818 - a verdict on a walk
+    """What was fetched so far shows that going on is in vain: the next try begins anew."""
+
+
 class Trouble(Enum):
     """How to go on after a failed page."""
 
@@ -42,8 +46,8 @@ def overwhelmed(error: FetchError) -> bool:
 
 def another_way(error: FetchError) -> bool:
     """Whether a layer that refused one kind of query may still answer another."""
+    if isinstance(error, LayerError | Oversized):
+        return True
     if isinstance(error, Refused | TokenRequired | OverBudget):
         return False
-    if isinstance(error, LayerError):
-        return True
     return error.status in {400, 404, 405, 500, 501}

@@ -49,6 +49,10 @@ WAYS = {
         ),
         "OBJECTID >= ",
     ),
+    "windows, count fails": (
+        Layer(metadata=metadata(maxRecordCount=10), no_count=True, error_code=500),
+        "OBJECTID > ",
+    ),
     "boxes": (Layer(metadata=metadata(maxRecordCount=10, **NO_PAGES), no_ids=True), "geometry"),
     "boxes, extent only": (
         Layer(metadata=metadata(maxRecordCount=10, **NO_STATISTICS), no_count=True, no_ids=True),
@@ -215,6 +219,32 @@ def test_features_without_numbers_for_ids_are_told_apart_all_the_same(oid: str |
     layer = Layer(features, metadata(maxRecordCount=5), ignores=frozenset({"orderByFields"}))
     with serving(layer) as served:
         assert read(bench.dump(served.url))[1] == features
+
+
+def test_an_object_id_spelt_in_other_letters_is_found(bench, read) -> None:
+    features = points(40)
+    with serving(Layer(features, metadata(maxRecordCount=5, objectIdField="ObjectId"))) as served:
+        served.layer.ignores = frozenset({"orderByFields"})
+        assert read(bench.dump(served.url))[1] == features
+
+
+def test_a_list_of_ids_too_long_to_hold_is_done_without(bench, read, monkeypatch) -> None:
+    monkeypatch.setattr("oa_pipeline.fetch.esri.client.SMALL_ANSWER", 2000)
+    features = points(500)
+    with serving(Layer(features, metadata(maxRecordCount=100, **NO_STATISTICS))) as served:
+        _, held = read(bench.dump(served.url))
+    assert len(held) == 500
+    assert "geometry" in served.pages[-1]
+
+
+def test_text_that_is_not_utf8_is_repaired_and_said(bench, read) -> None:
+    layer = Layer(
+        [point(1, NUMBER="Köln")], encode=lambda answer: json.dumps(answer, ensure_ascii=False).encode("latin-1")
+    )
+    with serving(layer) as served:
+        fetched = bench.dump(served.url)
+    assert read(fetched)[1][0]["attributes"]["NUMBER"] == "K\ufffdln"
+    assert "repaired" in " ".join(fetched.notes)
 
 
 def test_sparse_ids_do_not_cost_a_request_a_window(bench, read) -> None:

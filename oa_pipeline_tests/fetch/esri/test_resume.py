@@ -115,6 +115,30 @@ def test_a_layer_that_changed_meanwhile_is_begun_anew(change: str, bench, read) 
     assert served.pages[before]["resultOffset"] == "0"
 
 
+def test_a_dump_that_led_nowhere_is_begun_anew(bench, read) -> None:
+    layer = Layer(points(100), metadata(maxRecordCount=20), ignores=frozenset({"resultOffset"}))
+    with serving(layer) as served:
+        with pytest.raises(FetchError, match="repeats itself"):
+            bench.dump(served.url)
+        layer.ignores = frozenset()
+        before = len(served.pages)
+        assert read(bench.dump(served.url))[1] == layer.features
+    assert served.pages[before]["resultOffset"] == "0"
+
+
+def test_another_way_is_taken_when_the_one_begun_is_closed_meanwhile(bench, read) -> None:
+    layer = Layer(points(100), WAYS["ids"])
+    answers = iter(range(2))
+    layer.intercept = lambda _: None if next(answers, None) is not None else status(503)
+    with serving(layer) as served:
+        with pytest.raises(FetchError):
+            bench.dump(served.url, Budget(attempts=1), in_flight=1)
+        layer.intercept, layer.no_ids = None, True
+        _, features = read(bench.dump(served.url))
+    assert len(features) == 100
+    assert "geometry" in served.pages[-1]
+
+
 @pytest.mark.parametrize("harm", ["part shorter", "part longer", "checkpoint garbage", "part gone", "part garbled"])
 def test_a_damaged_folder_never_damages_the_result(harm: str, bench, read) -> None:
     layer = Layer(points(100), metadata(maxRecordCount=20))
