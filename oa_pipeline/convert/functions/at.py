@@ -47,7 +47,7 @@ class At:
     limits: Limits
     notes: Notes
     working: str  # what the value is called while it is made: the attribute, or the variable of the chain around it
-    own: frozenset[str]  # names of values that are being made and have nothing yet
+    own: frozenset[str]  # names that could only mean the value itself, before anything made one
     depth: int = 0  # of chains around this place
 
     def step(self, number: int, working: str, names: Mapping[str, Ref], own: frozenset[str]) -> At:
@@ -57,7 +57,7 @@ class At:
             place=f"{self.place}.functions[{number}]",
             names=names,
             working=working,
-            own=own - names.keys(),
+            own=own - names.keys() if number == 0 else frozenset(),
             depth=self.depth + 1,
         )
 

@@ -13,6 +13,8 @@ A step that found nothing to write (`first_non_empty` without text, `join` of a 
 leaves the value as it was. A chain in which no step wrote anything gives empty text. Every chain starts with nothing
 but the file's columns and `oa:<attribute>` of the attributes before it, and leaves only its own attribute's value: a
 later chain may use the same variable, and a column called like the attribute keeps its cells for later attributes.
+
+A first step that names the value being made is refused: nothing has made one yet.
 """
 
 from __future__ import annotations

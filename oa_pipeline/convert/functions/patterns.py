@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from ...errors import ConvertError
 from ..task import Limits
 from .patience import Patience, TooSlow
-from .translate import Oversized, Untranslatable, check_size, may_be_empty, parse, starts_at_start, to_rust
+from .translate import (
+    Oversized,
+    Untranslatable,
+    check_size,
+    groups_of_whole_texts,
+    is_whole_text,
+    may_be_empty,
+    parse,
+    to_rust,
+)
 
 MOST_GROUPS = 500
 
@@ -25,6 +34,7 @@ class Pattern:
     rust: str | None
     reason: str
     replaces_alike: bool  # whether substitution, too, is the same in both
+    of_whole_texts: frozenset[int]  # groups in every match, where every match is a whole text
 
     @property
     def groups(self) -> int:
@@ -67,8 +77,9 @@ def compile_pattern(text: str, limits: Limits, place: str) -> Pattern:
             place=place,
         ) from None
     rust, reason = _translated(tree)
-    alike = starts_at_start(tree) or not may_be_empty(tree)
-    return Pattern(compiled, rust, reason, alike)
+    # After an empty match Python looks for one that is not empty at the same place, Rust at the next.
+    alike = is_whole_text(tree) or not may_be_empty(tree)
+    return Pattern(compiled, rust, reason, alike, groups_of_whole_texts(tree))
 
 
 def _translated(tree: object) -> tuple[str | None, str]:

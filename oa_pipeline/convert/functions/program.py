@@ -109,9 +109,9 @@ def compile_program(
             own=frozenset({f"oa:{attribute}"}),
         )
         cell = compile_value(value, at)
+        names[f"oa:{attribute}"] = cell.text
         if _is_missing(value, at) and not missing_is_empty and attribute not in cleaned:
             cell = Cell(plan.constant(None))
-        names[f"oa:{attribute}"] = cell.text
         made[attribute] = cell
     for attribute in attributes:
         cell = made.get(attribute) or Cell(plan.constant(""))

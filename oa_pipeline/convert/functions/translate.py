@@ -7,7 +7,7 @@ pattern matches and on every group. What cannot be promised raises Untranslatabl
 
 - look-around, back-references, conditionals, atomic and possessive groups, which Rust lacks;
 - groups inside a repetition, and repetitions of something that may be empty, where the engines keep other groups;
-- case-insensitive text beyond ASCII, and re.ASCII.
+- case-insensitive text beyond ASCII, re.ASCII, and `\B`.
 """
 
 from __future__ import annotations
@@ -87,6 +87,21 @@ def starts_at_start(tree: Any) -> bool:
     if op is _codes.BRANCH:
         return all(starts_at_start(branch) for branch in argument[1])
     return False
+
+
+def is_whole_text(tree: Any) -> bool:
+    """Whether the pattern matches the whole of a text without line ends or nothing of it."""
+    if len(tree) < 2 or not starts_at_start(tree):
+        return False
+    op, argument = tree[len(tree) - 1]
+    return op is _codes.AT and argument in (_codes.AT_END, _codes.AT_END_STRING)
+
+
+def groups_of_whole_texts(tree: Any) -> frozenset[int]:
+    """The groups that take part in every match, where every match is the whole of a text; otherwise none."""
+    if not is_whole_text(tree):
+        return frozenset()
+    return frozenset(part[0] for op, part in tree if op is _codes.SUBPATTERN and part[0] is not None)
 
 
 def may_be_empty(tree: Any) -> bool:
@@ -197,6 +212,8 @@ def _has_group(tree: Any) -> bool:
 
 
 def _at(_op: Any, argument: Any, _fold: bool) -> str:
+    if argument not in _PLACES:
+        raise Untranslatable("\\B")  # empty text has one in Rust and, until 3.14, none in Python
     return _PLACES[argument]
 
 
@@ -230,5 +247,4 @@ _PLACES: dict[Any, str] = {
     _codes.AT_END: r"\z",
     _codes.AT_END_STRING: r"\z",
     _codes.AT_BOUNDARY: r"\b",
-    _codes.AT_NON_BOUNDARY: r"\B",
 }
