@@ -101,8 +101,9 @@ def shape_geometries(shapes: np.ndarray) -> tuple[pl.Series, pl.Series]:
     long = np.flatnonzero(text.str.contains(_LONG).fill_null(value=False).to_numpy())
     if len(long):
         text = text.scatter(long, [_LONG_NUMBER.sub(_shortest, held) for held in text.gather(long).to_list()])
-    coordinates = text.str.extract(r'^\{"type":"\w+","\w+":(?s)(.*)\}$', 1)
-    return text, coordinates
+    # Behind {"type":"Polygon","coordinates": or {"type":"GeometryCollection","geometries": and before the last brace.
+    begins = text.str.find('":[', literal=True) + 2
+    return text, text.str.slice(begins).str.strip_suffix("}")
 
 
 def _shortest(number: re.Match[str]) -> str:
