@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email.utils import formatdate
 from pathlib import Path
 from typing import BinaryIO
@@ -75,10 +75,11 @@ def _opened(client: Client, url: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or "no such file"
         raise FetchError(f"the file cannot be read: {said}", place=place(url), cure="check the path") from error
-    with os.fdopen(number, "rb", buffering=0) as file:
+    with ExitStack() as held:
         if not stat.S_ISREG(os.fstat(number).st_mode):
+            held.callback(os.close, number)
             raise FetchError("this is not a regular file", place=place(url), cure="name a file")
-        yield file
+        yield held.enter_context(os.fdopen(number, "rb", buffering=0))
 
 
 def _copied(client: Client, wish: Wish, partial: Partial) -> Download:

@@ -53,14 +53,15 @@ def file_name(url: str, content_type: str) -> str:
     guessed = _suffix_of(content_type)
     own = _own_suffix(name)
     if guessed and own in _PROGRAMS:
-        return (name.removesuffix(own) if own else name) + guessed
-    return name + guessed
+        return (name.removesuffix(name[-len(own) :]) if own else name) + guessed
+    return name if name.lower().endswith(guessed) else name + guessed
 
 
 def _base_name(url: str) -> str:
-    path = urlsplit(url, allow_fragments=not url.lower().startswith("file:")).path if "//" in url else url
-    last = unquote(path.rstrip("/").rpartition("/")[2])
-    kept = "".join(c for c in last if c.isprintable() and c not in '/\\:*?"<>|').strip(". ")
+    # A file's name may hold ? and #; a web address's may not.
+    path = url if url[:5].lower() == "file:" else urlsplit(url).path
+    last = unquote(path).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    kept = "".join(c for c in last if c.isprintable() and c not in ':*?"<>|').strip(". ")
     if len(kept) > LONGEST:
         kept = kept[: LONGEST - 20] + kept[-20:]
     return kept or "download"
