@@ -104,7 +104,13 @@ SCHEMA = [
         "did you mean 'fields'?",
         id="key-of-function",
     ),
-    pytest.param(of_conform(numbr="A"), f"{AT}.conform.numbr", "unknown key 'numbr'", "'number'?", id="attribute"),
+    pytest.param(
+        of_conform(housenumber="A"),
+        f"{AT}.conform.housenumber",
+        "unknown key 'housenumber'",
+        "'number'?",
+        id="attribute",
+    ),
     pytest.param(of_conform(number=None), f"{AT}.conform", "'number' is missing", "House number", id="no-number"),
     pytest.param(of_conform(number=5), f"{AT}.conform.number", "must be text or a list or an object", "", id="kind"),
     pytest.param(of_conform(number=[]), f"{AT}.conform.number", "at least 1 item", "", id="empty-list"),
@@ -468,7 +474,7 @@ def test_an_account_in_an_address_is_a_warning() -> None:
 
 def test_findings_have_line_and_column_and_come_in_order() -> None:
     held = b'{"schema": 2, "coverage": {"country": "zz", "geometry": {"type": "Point", "coordinates": [0, 0]}},\n'
-    held += b' "layers": {"addresses": [\n   {"name": "x", "nam": 1,\n    "data": "ftp://", "protocol": "ftp"}\n]}}'
+    held += b' "layers": {"addresses": [\n   {"name": "x", "nom": 1,\n    "data": "ftp://", "protocol": "ftp"}\n]}}'
     places = [(one.line, one.column, one.rule) for one in findings(held)]
     assert places == [
         (1, 39, "unknown-country"),
