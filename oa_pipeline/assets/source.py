@@ -69,10 +69,10 @@ def source(
 
     order = Order(
         key=context.partition_key,
-        dagster_run_id=context.run_id,
-        attempt=context.retry_number,
+        dagster_run_id=context.run.run_id,
+        attempt=context.op_execution_context.retry_number,
         force=config.force,
-        final=context.retry_number >= RETRIES,
+        final=context.op_execution_context.retry_number >= RETRIES,
     )
     try:
         carried = carry_out(workplace, order, say=context.log.info)
@@ -82,7 +82,7 @@ def source(
         ) from None
     if carried.transient and not order.final:
         context.log.warning(f"{carried.ending.problem}: {carried.ending.detail}; trying again")
-        raise RetryRequested(RETRIES, FIRST_PAUSE * 2**context.retry_number)
+        raise RetryRequested(RETRIES, FIRST_PAUSE * 2**context.op_execution_context.retry_number)
     yield from told(carried, workplace)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 FETCHING = "download"
+PATIENCE, HASTE = 600.0, 10.0  # seconds for which the end of a run is tried to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +63,26 @@ def carry_out(workplace: Workplace, order: Order, *, say: Say, now: Callable[[],
     """
     moment = now or functools.partial(datetime.now, UTC)
     engine = workplace.ledger()
-    declared = partitions.declared(engine, order.key)
     ticket = open_run(engine, Opening(order.key, order.dagster_run_id, order.attempt, code_version()), now=moment())
-    assert declared is not None  # open_run has refused what the ledger does not know
-    run = _Run(workplace, order, ticket, declared, say, moment)
     try:
-        with watched(
-            lambda: beat(engine, ticket, now=moment()),
-            every=workplace.beat_seconds,
-            deadline=workplace.settings.deadline_seconds,
-        ) as watch:
-            carried = run.work(watch)
+        run = _Run(workplace, order, ticket, say, moment)
+        try:
+            with watched(
+                lambda: beat(engine, ticket, now=moment()),
+                every=workplace.beat_seconds,
+                deadline=workplace.settings.deadline_seconds,
+            ) as watch:
+                carried = run.work(watch)
+        except PastDeadline:
+            carried = replace(run.nothing, ending=endings.past_deadline(run.stage, workplace.settings, moment()))
     except Superseded:
         raise
-    except PastDeadline:
-        carried = replace(run.nothing, ending=endings.past_deadline(run.stage, workplace.settings, moment()))
     except BaseException as error:
-        run.record(endings.broken_off(error, moment()))
+        # Whoever was told to stop does not wait ten minutes for a ledger that is down.
+        patience = PATIENCE if isinstance(error, Exception) else HASTE
+        end_run(engine, ticket, endings.broken_off(error, moment()), outage_seconds=patience)
         raise
-    if not run.record(carried.ending):
+    if not end_run(engine, ticket, carried.ending, outage_seconds=PATIENCE):
         raise Superseded
     return carried
 
@@ -89,28 +91,20 @@ class _Run:
     """The steps of one run, which share what they know."""
 
     def __init__(
-        self,
-        workplace: Workplace,
-        order: Order,
-        ticket: Ticket,
-        declared: partitions.Declared,
-        say: Say,
-        moment: Callable[[], datetime],
+        self, workplace: Workplace, order: Order, ticket: Ticket, say: Say, moment: Callable[[], datetime]
     ) -> None:
         from ..sources.parse import parse_declared
 
         self.workplace, self.order, self.ticket, self.say, self.moment = workplace, order, ticket, say, moment
+        self.stage = FETCHING
+        engine = workplace.ledger()
+        declared = partitions.declared(engine, order.key)
+        assert declared is not None  # no run is opened for what the ledger does not know
         parsed = parse_declared(declared.declared, declared.coverage, declared.source, declared.layer)
         self.data_source = replace(parsed, digest=declared.digest)
-        self.last = queries.latest_good_run(workplace.ledger(), order.key)
+        self.last = queries.latest_good_run(engine, order.key)
         self.store: Store = workplace.store()
-        self.stage = FETCHING
         self.nothing = Carried(ticket, self.data_source, Ending(RunStatus.LOST, moment()), self.last)
-
-    def record(self, ending: Ending) -> bool:
-        """Writes the end; an interrupted run does not wait ten minutes for a ledger that is down."""
-        patience = 10.0 if ending.status is RunStatus.CANCELLED else 600.0
-        return end_run(self.workplace.ledger(), self.ticket, ending, outage_seconds=patience)
 
     def work(self, watch: Watch) -> Carried:
         last = self.last if self._reusable() else None
