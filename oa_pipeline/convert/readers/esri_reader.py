@@ -1,0 +1,227 @@
+"""Reads a dumped ArcGIS layer: gzipped JSON lines, the layer's metadata first, then one Esri feature a line."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from isal import igzip, igzip_lib
+from msgspec import Struct
+
+from ...counters import Counters
+from ...errors import ConvertError
+from ...sources.model import Conform
+from ..batch import BATCH_ROWS, Batch, Points
+from ..task import Limits
+from .cells import MAX_COLUMNS, in_batches, text_series, tidy
+from .esri_geometry import EsriGeometry, build
+from .json_lenient import lenient, no_collections
+
+BLOCK_BYTES = 4 * 1024 * 1024
+NOT_A_FEATURE = "rows/dropped/not-a-feature"
+_gzip: Any = igzip.IGzipFile  # comes without types
+_BROKEN: Any = (EOFError, OSError, zlib.error, igzip_lib.IsalError)
+
+
+class _Keys(Struct, gc=False):
+    attributes: dict[str, msgspec.Raw] | None = None
+
+
+def _blocks(path: Path, most: int) -> Iterator[bytes]:
+    """Whole lines, about BLOCK_BYTES of them at a time."""
+    held = b""
+    try:
+        with _gzip(path, "rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                data = held + block
+                cut = data.rfind(b"\n") + 1
+                held = data[cut:]
+                if cut:
+                    yield data[:cut]
+                if len(held) > most:
+                    raise ConvertError(f"one feature takes more than {most >> 20} MiB", cure="leave that layer out")
+    except _BROKEN as error:
+        raise ConvertError(f"the dumped layer is damaged: {error}", cure="download it again") from None
+    if held.strip():
+        yield held
+
+
+def _float(held: Any) -> float:
+    """A fallback coordinate: any number or text that Python reads as a finite float, NaN for the rest."""
+    try:
+        value = math.nan if held is None or isinstance(held, bool) else float(held)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return value if math.isfinite(value) else math.nan
+
+
+class _Row:
+    """One feature that needed patience, with the attributes of the decoder's struct."""
+
+    __slots__ = ("attributes", "geometry")
+
+    def __init__(self, attributes: Any, geometry: EsriGeometry | None) -> None:
+        self.attributes = attributes
+        self.geometry = geometry
+
+
+class _Decoding:
+    """Decodes the attributes called `names` and the geometry of Esri features."""
+
+    def __init__(self, names: tuple[str, ...], counters: Counters) -> None:
+        self.names = names
+        self._counters = counters
+        feature = msgspec.defstruct(
+            "Feature",
+            [("attributes", self._attributes_type() | None, None), ("geometry", EsriGeometry | None, None)],
+            gc=False,
+        )
+        self._decoder = msgspec.json.Decoder(feature)
+
+    def _attributes_type(self) -> Any:
+        fields = [f"a{i}" for i in range(len(self.names))]
+        # Names with these characters cannot be fields of a struct.
+        self._plain = not any(c in '"\\' or c < " " for name in self.names for c in name)
+        if not self._plain:
+            return dict[str, Any]
+        self._attributes = msgspec.defstruct(
+            "Attributes",
+            [(field, Any, None) for field in fields],
+            rename=dict(zip(fields, self.names, strict=True)),
+            gc=False,
+        )
+        return self._attributes
+
+    def features(self, block: bytes) -> list[Any]:
+        """All features of some lines; what is none is dropped and counted."""
+        try:
+            made: list[Any] = self._decoder.decode_lines(block)
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            rows = [self._one(line) for line in block.split(b"\n") if line.strip()]
+            made = [row for row in rows if row is not None]
+        return made
+
+    def _one(self, line: bytes) -> Any:
+        try:
+            return self._decoder.decode(line)
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            pass
+        try:
+            value = lenient(line, self._counters)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            self._counters.add("rows/read")
+            self._counters.add(NOT_A_FEATURE)
+            return None
+        attributes = value.get("attributes")
+        held = attributes if isinstance(attributes, dict) else {}
+        geometry = value.get("geometry")
+        known = set(EsriGeometry.__struct_fields__)
+        shape = (
+            EsriGeometry(**{k: v for k, v in geometry.items() if k in known}) if isinstance(geometry, dict) else None
+        )
+        return _Row(self._attributes(*map(held.get, self.names)) if self._plain else held, shape)
+
+    def columns(self, features: list[Any]) -> dict[str, Any]:
+        """The values of each name, None where a feature has none."""
+        if not features:
+            return {name: [] for name in self.names}
+        if not self._plain:
+            plain = [one.attributes or {} for one in features]
+            return {name: [row.get(name) for row in plain] for name in self.names}
+        empty = self._attributes()
+        held: list[Any] = [one.attributes or empty for one in features]
+        return dict(zip(self.names, zip(*map(msgspec.structs.astuple, held), strict=True), strict=True))
+
+
+class EsriReader:
+    """A dumped layer whose metadata has been read. See `Reader` for the promises."""
+
+    missing_is_empty = True
+
+    def __init__(self, path: Path, columns: tuple[str, ...], conform: Conform, limits: Limits) -> None:
+        """`columns` are the names of the attributes."""
+        self.columns = columns
+        # The layer was asked for longitude and latitude; `srs` is for servers that do not listen.
+        self.crs: str | None = conform.srs or "EPSG:4326"
+        self.counters = Counters()
+        self._path = path
+        self._lat, self._lon = conform.lat, conform.lon
+        self._limits = limits
+
+    def batches(self, wanted: frozenset[str]) -> Iterator[Batch]:
+        """Yields the features that have a geometry. Raises ConvertError."""
+        return in_batches(self._batches(wanted), self._limits.rows)
+
+    def _batches(self, wanted: frozenset[str]) -> Iterator[Batch]:
+        places = {self._lat, self._lon} - {None}
+        names = [name for name in self.columns if name in wanted or name in places]
+        # A frame needs a column to know its height.
+        decoding = _Decoding(tuple(names) or self.columns[:1] or ("",), self.counters)
+        first = True
+        for block in _blocks(self._path, self._limits.feature_bytes):
+            lines = block[block.index(b"\n") + 1 :] if first and b"\n" in block else b"" if first else block
+            first = False
+            with no_collections():
+                features = decoding.features(lines)
+                starts = range(0, len(features), BATCH_ROWS)
+                batches = [self._batch(features[start : start + BATCH_ROWS], decoding) for start in starts]
+                features.clear()  # before the collector is back, so that it has nothing to look at
+            yield from batches
+
+    def _batch(self, features: list[Any], decoding: _Decoding) -> Batch:
+        self.counters.add("rows/read", len(features))
+        held = decoding.columns(features)
+        fallback = self._fallback(held, len(features))
+        shapes = [one.geometry for one in features]
+        geometry, keep = build(shapes, fallback, self._limits.vertices, self.counters)
+        text = pl.DataFrame([text_series(name, values, repr) for name, values in held.items()])
+        if not keep.all():
+            text = text.filter(pl.Series(keep))
+        return Batch(tidy(text, self._limits.cell_chars, self.counters), geometry)
+
+    def _fallback(self, held: dict[str, Any], rows: int) -> Points:
+        """The points of the conform's lat and lon, NaN where there is none."""
+        nothing = np.full(rows, math.nan)
+        if self._lat not in held or self._lon not in held:
+            return Points(nothing, nothing)
+        x = np.array([_float(value) for value in held[self._lon]], np.float64)
+        y = np.array([_float(value) for value in held[self._lat]], np.float64)
+        either = np.isnan(x) | np.isnan(y)
+        return Points(np.where(either, math.nan, x), np.where(either, math.nan, y))
+
+
+def _metadata_fields(line: bytes) -> list[str]:
+    try:
+        metadata = msgspec.json.decode(line)["metadata"]
+        listed = metadata.get("fields") or []
+        return [field["name"] for field in listed if isinstance(field, dict) and isinstance(field.get("name"), str)]
+    except (ValueError, msgspec.MsgspecError, LookupError, TypeError, AttributeError, RecursionError):
+        raise ConvertError("the dumped layer does not begin with its metadata", cure="download it again") from None
+
+
+def _keys(lines: list[bytes]) -> Iterator[str]:
+    decoder = msgspec.json.Decoder(_Keys)
+    for line in lines:
+        try:
+            yield from decoder.decode(line).attributes or ()
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            continue
+
+
+def open_esri(path: Path, conform: Conform, limits: Limits) -> EsriReader:
+    """Opens a dumped layer. `columns` are the metadata's fields and what else the first features have.
+
+    Raises ConvertError where the file is no such dump.
+    """
+    first = next(_blocks(path, limits.feature_bytes), b"")
+    metadata, *lines = first.split(b"\n")[:BATCH_ROWS]
+    names = dict.fromkeys([*_metadata_fields(metadata), *_keys(lines)])
+    return EsriReader(path, tuple(names)[:MAX_COLUMNS], conform, limits)
