@@ -53,8 +53,10 @@ def process_one(
     settings = Settings.from_env()
     if allow_local:
         settings = replace(settings, allow_local_sources=True)
+    from ..sources.keys import base_name, folder_name
+
     data_source = _choose(_read(source), layer, name)
-    folder = dest / data_source.source.rsplit("/", 1)[-1] / data_source.layer / _folder_name(data_source.name)
+    folder = dest / base_name(data_source.source) / data_source.layer / folder_name(data_source.name)
     from ..process import process
 
     echo = (lambda line: click.echo(line, err=True)) if verbose else None
@@ -86,7 +88,7 @@ def _finish(result: Result, *, quiet: bool) -> None:
 def _read(path: Path) -> Source:
     from ..sources.parse import parse_source
 
-    return parse_source(path.read_bytes(), path.stem)
+    return parse_source(path.read_bytes(), str(path.resolve()))
 
 
 def _choose(source: Source, layer: str | None, name: str | None) -> DataSource:
@@ -98,12 +100,6 @@ def _choose(source: Source, layer: str | None, name: str | None) -> DataSource:
     have = ", ".join(f"--layer {d.layer} --name {d.name}" for d in source.data_sources) or "none"
     what = "no such data source" if not found else "say which data source"
     raise click.UsageError(f"{what} in {source.path}; it has: {have}")
-
-
-def _folder_name(name: str) -> str:
-    """The data source's name as one folder: no separators, not hidden, not above."""
-    safe = "".join("_" if c in "/\\" or not c.isprintable() else c for c in name).lstrip(".")
-    return safe[:100] or "_"
 
 
 def _progress() -> Any:

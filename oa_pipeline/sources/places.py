@@ -49,7 +49,8 @@ class PlacedError(SourceError):
         self, message: str, *, cure: str, where: JsonPath = (), path: str = "", line: int = 0, column: int = 0
     ) -> None:
         """`where` is the place inside the JSON; `line` and `column` count from 1, 0 where they are not known."""
-        found = (path, f"{line}:{column}" if line else "", dotted(where))
+        spot = f"{line}:{column}" if line else ""
+        found = (":".join(p for p in (path, spot) if p), dotted(where))
         super().__init__(message, cure=cure, place=": ".join(p for p in found if p))
         self.where = where
         self.path = path

@@ -34,10 +34,6 @@ LIBRARIES = (
     "isal.igzip",
     "isal.isal_zlib",
     "oa_pipeline.convert.pipeline",
-    "oa_pipeline.convert.readers.csv",
-    "oa_pipeline.convert.readers.esri",
-    "oa_pipeline.convert.readers.geojson",
-    "oa_pipeline.convert.readers.ogr",
 )
 
 
@@ -45,12 +41,16 @@ def load() -> None:
     """Imports everything a converter may need: after its walls are up it may not be able to."""
     for name in LIBRARIES:
         importlib.import_module(name)
+    from .. import readers
+
+    for module in pkgutil.iter_modules(readers.__path__, readers.__name__ + "."):
+        importlib.import_module(module.name)
     import encodings
 
-    for module in pkgutil.iter_modules(encodings.__path__):
-        if module.name not in {"mbcs", "oem", "cp65001"}:  # Windows only
+    for codec in pkgutil.iter_modules(encodings.__path__):
+        if codec.name not in {"mbcs", "oem", "cp65001"}:  # Windows only
             with contextlib.suppress(LookupError, ImportError):
-                codecs.lookup(module.name)
+                codecs.lookup(codec.name)
 
 
 def serve(sock: socket.socket, body: Body) -> None:
