@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,19 +12,18 @@ from urllib.parse import urljoin
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from ..errors import FetchError, OAError, Oversized, Truncated
+from ..errors import FetchError, Refused
+from .answer import Answer
 from .connections import pools
 from .cookies import Cookies
-from .decoding import Decoder
 from .guard import Guard, Target
 from .hosts import Hosts
-from .meter import Meter, Pace
+from .meter import Meter
 from .redact import place
-from .statuses import failure, retry_after
-from .troubles import broken_answer, no_answer
+from .statuses import retry_after
+from .troubles import no_answer
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-READ = 256 * 1024
 
 
 def user_agent() -> str:
@@ -34,90 +33,6 @@ def user_agent() -> str:
     except PackageNotFoundError:
         ours = "0"
     return f"openaddresses-pipeline/{ours} (+https://openaddresses.io)"
-
-
-class Answer:
-    """An answer whose status and headers have come and whose body is still to be read. Close it."""
-
-    def __init__(self, method: str, raw: BaseHTTPResponse, target: Target, meter: Meter, held: ExitStack) -> None:
-        """`held` is what has to be given back at the end."""
-        self.method = method
-        self.status = raw.status
-        self.headers: Mapping[str, str] = raw.headers
-        self.target = target
-        self._raw = raw
-        self._meter = meter
-        self._held = held
-
-    @property
-    def length(self) -> int | None:
-        """How many decoded bytes are announced; None where that is not known."""
-        text = self.headers.get("content-length", "").strip()
-        coded = self.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
-        return None if coded or not (text.isascii() and text.isdigit()) else int(text[:18])
-
-    @property
-    def _framed(self) -> bool:
-        """Whether the end of the body is marked by something else than the end of the connection."""
-        return self.method == "HEAD" or "content-length" in self.headers or "transfer-encoding" in self.headers
-
-    @property
-    def failure(self) -> FetchError:
-        """The error that this answer is."""
-        wait = retry_after(self.headers.get("retry-after"))
-        return failure(self.status, self.target.url, wait)
-
-    def pieces(self) -> Iterator[bytes]:
-        """The decoded body, counted against the budget; raises Truncated when it breaks off."""
-        decoder = Decoder(self.headers.get("content-encoding", ""))
-        pace = Pace(self._meter)
-        total = 0
-        try:
-            while data := self._read():
-                total += len(data)
-                came = 0
-                for piece in decoder.feed(data):
-                    self._meter.take(len(piece))
-                    came += len(piece)
-                    yield piece
-                pace.take(came)
-                self._meter.seconds_left()
-            decoder.finish()
-            if not total and not self._framed:
-                # A connection that ended in the headers looks exactly like this.
-                raise Truncated("the server hung up before it sent anything", transient=True)
-        except OAError as error:
-            error.place = error.place or place(self.target.url)
-            raise
-
-    def _read(self) -> bytes:
-        try:
-            return self._raw.read1(READ, decode_content=False) or b""
-        except (HTTPError, OSError) as error:
-            raise broken_answer(error) from error
-
-    def body(self, most: int) -> bytes:
-        """The whole decoded body; raises Oversized beyond `most` bytes."""
-        held = bytearray()
-        for piece in self.pieces():
-            held += piece
-            if len(held) > most:
-                raise Oversized(
-                    f"one answer is larger than {most:,} bytes",
-                    place=place(self.target.url),
-                    cure="ask for less at a time",
-                )
-        return bytes(held)
-
-    def close(self) -> None:
-        """Gives the connection back when the body was read to its end, else ends it."""
-        self._held.close()
-
-    def __enter__(self) -> Answer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Client:
@@ -155,7 +70,7 @@ class Client:
 
         Raises FetchError where there is none, Refused where a redirect leads to a place we do not go to.
         """
-        first = target = self.guard.target(url)
+        first = target = self._web(url)
         own = dict(private or {})
         if first.authorization:
             own["Authorization"] = first.authorization
@@ -179,12 +94,16 @@ class Client:
             cure="use the address at the end of them",
         )
 
+    def _web(self, url: str) -> Target:
+        target = self.guard.target(url)
+        if target.scheme == "ftp":
+            raise Refused("this is no web address", place=place(url), cure="use http or https here")
+        return target
+
     def _next(self, target: Target, location: str) -> Target:
         # Header bytes arrive as Latin-1; nearly all servers mean UTF-8.
         text = location.encode("latin-1", "replace").decode("utf-8", "replace")
-        found = self.guard.target(urljoin(target.url, text))
-        if target.scheme != "ftp" and found.scheme == "ftp":
-            raise FetchError("the server redirects to ftp", place=place(target.url), cure=f"use {place(found.url)}")
+        found = self._web(urljoin(target.url, text))
         if target.scheme == "https" and found.scheme == "http":
             self.note(f"https: redirected to plain http ({found.host})")
         return found

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FetchError, OAError, Truncated
-from .client import Answer, Client
+from .answer import Answer
+from .client import Client
 from .model import OnProgress, Validators
 from .partial import Partial
 from .progress import Reporter
@@ -93,9 +94,10 @@ class _Downloading:
             self._restart()
         headers = answer.headers
         # Bytes of a coded answer cannot be counted on the other side, so such a one is never resumed.
-        coded = headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
         self.partial.begin(
-            "" if coded else headers.get("etag", ""), "" if coded else headers.get("last-modified", ""), answer.length
+            "" if answer.coded else headers.get("etag", ""),
+            "" if answer.coded else headers.get("last-modified", ""),
+            answer.length,
         )
         return self._stream(answer)
 
@@ -105,7 +107,7 @@ class _Downloading:
         if not self._resuming or version is None:
             raise answer.failure
         total = int(found[3]) if found and found[3] != "*" else version.total
-        if not found or int(found[1]) != self.partial.size or total != version.total:
+        if not found or int(found[1]) != self.partial.size or total != version.total or answer.coded:
             self._restart()
             self.partial.begin()
             raise Truncated("the server resumed at another place than asked", transient=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,6 +38,20 @@ def address_digest(url: str) -> str:
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@contextmanager
+def _our_disk(path: Path) -> Iterator[None]:
+    """What fails within is no publisher's fault."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        raise PublishError(
+            f"the download cannot be written: {error.strerror}",
+            place=str(path),
+            cure="make room on the disk under OA_HOME" if full else "look at the disk under OA_HOME",
+        ) from error
+
+
 class Partial:
     """The growing file, its hashes and what it is a part of. Close it; what stays on disk can be resumed."""
 
@@ -46,8 +62,9 @@ class Partial:
         self._memo = to.with_name(f"{to.name}.part.json")
         self._address = address_digest(url)
         self.version = self._remembered()
-        to.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = self._path.open("r+b" if self.version else "w+b", buffering=0)
+        with _our_disk(self._path):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            self._file: BinaryIO = self._path.open("r+b" if self.version else "w+b", buffering=0)
         self._reset()
         if self.version:
             while piece := self._file.read(READ):
@@ -88,24 +105,17 @@ class Partial:
         self._file.truncate()
         self._reset()
         self.version = Version(self._address, etag, last_modified, total)
+        self._memo.unlink(missing_ok=True)
         if self.version.condition:
-            self._memo.write_text(json.dumps(asdict(self.version)))
-        else:
-            self._memo.unlink(missing_ok=True)
+            with _our_disk(self._memo):
+                self._memo.write_text(json.dumps(asdict(self.version)))
 
     def write(self, piece: bytes) -> None:
         """Appends `piece`; raises PublishError where the disk takes no more."""
         view = memoryview(piece)
-        try:
+        with _our_disk(self._path):
             while view:
                 view = view[self._file.write(view) :]
-        except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-            raise PublishError(
-                f"the download cannot be written: {error.strerror}",
-                place=str(self._path),
-                cure="make room on the disk under OA_HOME" if full else "look at the disk under OA_HOME",
-            ) from error
         self._count(piece)
 
     def finish(self) -> Path:

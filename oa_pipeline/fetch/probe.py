@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from ..errors import FetchError
+from ..errors import FetchError, SourceError
 from ..sources.model import DataSource, Protocol
 from . import files, ftp
 from .download import conditions
 from .guard import Guard
 from .hosts import Hosts
 from .model import Budget, Validators
+from .redact import redact
 from .transport import Transport
 
 State = Literal["unchanged", "changed", "unknown"]
@@ -51,8 +52,8 @@ def probe(
             scheme = data_source.data.strip().partition(":")[0].lower()
             kind = "esri" if data_source.protocol is Protocol.ESRI else scheme
             return _BY_KIND.get(kind, _http)(transport, data_source, trusted(validators))
-    except FetchError as error:
-        return Probe("unknown", validators, str(error))
+    except (FetchError, SourceError) as error:
+        return Probe("unknown", validators, redact(str(error)))
 
 
 def trusted(held: Validators, now: datetime | None = None) -> Validators:
