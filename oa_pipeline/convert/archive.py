@@ -176,6 +176,7 @@ class _Unpacking:
         names = [f"{name}/{member.name}" for _, name, member in every]
         chosen = with_parts(names, picked(names, wanted))
         if not chosen:
+            self._too_deep += [name for name in names if name.casefold().endswith(_PACKED_ENDINGS)]
             raise ConvertError(
                 f"`file` {wanted!r} is not in the archive{self._deep()}",
                 place=place,

@@ -11,7 +11,8 @@ NAME_BYTES = 1024
 _UTF8_FLAG = 1 << 11
 _UNICODE_PATH = 0x7075
 _DRIVE = re.compile(r"\A[A-Za-z]:")
-_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_EAST_ASIAN = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+")
 _JUNK_DIRECTORY = "__MACOSX"
 _KEPT = frozenset(" _-.()+")
 
@@ -52,8 +53,9 @@ def _guessed(raw: bytes) -> str | None:
         name = raw.decode("cp932")
     except UnicodeDecodeError:
         return None
-    beyond_ascii = [c for c in name if not c.isascii()]
-    return name if all(_EAST_ASIAN.match(c) for c in beyond_ascii) else None
+    # A lone accented letter also makes a character of two bytes, with the letter after it; Japanese comes in words.
+    words = _BEYOND_ASCII.findall(name)
+    return name if all(len(word) > 1 and _EAST_ASIAN.fullmatch(word) for word in words) else None
 
 
 def fault(name: str) -> str | None:

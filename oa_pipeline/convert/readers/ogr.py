@@ -30,11 +30,13 @@ from .ogr_geometry import read_geometry
 from .ogr_layers import Layer, pick_layer
 from .ogr_shapefile import check_shapefile, field_names
 from .ogr_text import TextRules, decode_name
+from .ogr_xml import check_well_formed
 
 # GDAL's warnings are for those who wrote the file, and there may be one a row.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=re.escape(__name__))
 
 _DAMAGED_SHARE = 0.01
+_HIGH = re.compile(rb"[\x80-\xff]+")
 _SHAPEFILES = (Format.SHAPEFILE, Format.SHAPEFILE_POLYGON)
 # Without a schema GML's types are guessed, and a guessed date would not come out as it was written.
 _DATES_AS_TEXT = json.dumps(
@@ -56,6 +58,8 @@ def open_ogr(path: Path, conform: Conform, limits: Limits) -> OgrReader:
     if conform.format in _SHAPEFILES:
         check_shapefile(path)
         source = _shapefile(path, conform)
+    elif conform.format in (Format.XML, Format.KML) and sniff(path) in (Kind.GML, Kind.KML, Kind.XML):
+        check_well_formed(path)
     with _gdal_errors(path):
         layer = pick_layer(path, conform.layer)
         info = pyogrio.read_info(path, layer=layer.index, encoding=source.read_as, **source.options)
@@ -105,16 +109,18 @@ class OgrReader:
     missing_is_empty: bool = False
     counters: Counters = field(default_factory=Counters)
     _names: dict[str, list[str]] = field(default_factory=dict)  # GDAL's names, and ours in order
+    _types: dict[str, str] = field(default_factory=dict)  # OGR's types by our names
 
     def __post_init__(self) -> None:
         """Works out the columns' names: decoded, and two of one name told apart."""
         columns: list[str] = []
-        for given in self._info["fields"]:
+        for given, kind in zip(self._info["fields"], self._info["ogr_types"], strict=True):
             name = decode_name(given, self._source.encoding) if self._source.trick else str(given)
             unique, number = name, 2
             while unique in columns:
                 unique, number = f"{name}_{number}", number + 1
             columns.append(unique)
+            self._types[unique] = str(kind)
             self._names.setdefault(str(given), []).append(unique)
         self.columns = tuple(columns)
 
@@ -129,14 +135,15 @@ class OgrReader:
             self.counters,
         )
         damaged = 0
-        for names, types, records, geometry_name in self._records(needed):
+        for records in self._records(needed):
             marks = np.zeros(records.num_rows, dtype=bool)
-            yield self._batch(names, types, records, geometry_name, rules, marks)
+            yield self._batch(records, rules, marks)
             damaged += int(marks.sum())
+        self._check_count()
         self._check_damage(damaged, rules)
 
-    def _records(self, needed: list[str]) -> Iterator[tuple[list[str], list[str], pa.RecordBatch, str | None]]:
-        """Arrow batches with the columns' names in our spelling, up to the limit of rows."""
+    def _records(self, needed: list[str]) -> Iterator[pa.RecordBatch]:
+        """Arrow batches as GDAL names their columns, up to the limit of rows."""
         left = self._limits.rows
         with (
             _gdal_errors(self._source.path),
@@ -149,45 +156,43 @@ class OgrReader:
                 use_pyarrow=True,
                 datetime_as_string=True,
                 **self._source.options,
-            ) as (meta, stream),
+            ) as (_, stream),
         ):
-            geometry = (meta["geometry_name"] or "wkb_geometry") if self._layer.spatial else None
-            counted: dict[str, int] = {}
-            names: list[str] = []
-            for given in meta["fields"]:
-                names.append(self._names[str(given)][counted.get(str(given), 0)])
-                counted[str(given)] = counted.get(str(given), 0) + 1
             for records in stream:
                 if left is not None:
                     records = records.slice(0, left)
                     left -= records.num_rows
-                yield names, list(meta["ogr_types"]), records, geometry
+                yield records
                 if left == 0:
                     return
 
-    def _batch(
-        self,
-        names: list[str],
-        types: list[str],
-        records: pa.RecordBatch,
-        geometry_name: str | None,
-        rules: TextRules,
-        damaged: np.ndarray,
-    ) -> Batch:
+    def _batch(self, records: pa.RecordBatch, rules: TextRules, damaged: np.ndarray) -> Batch:
         self.counters.add("rows/read", records.num_rows)
-        text = {
-            name: rules.text(records.column(at), kind, damaged)
-            for at, (name, kind) in enumerate(zip(names, types, strict=True))
-        }
-        if geometry_name in records.schema.names:
-            geometry, keep = read_geometry(records.column(geometry_name), self._limits.vertices, self.counters)
-        else:
-            geometry, keep = _none(records.num_rows), np.ones(records.num_rows, dtype=bool)
+        geometry_at = records.num_columns - 1 if self._layer.spatial else None  # always the last
+        text: dict[str, pl.Series] = {}
+        for at, given in enumerate(records.schema.names):
+            if at != geometry_at:
+                name = next(ours for ours in self._names[given] if ours not in text)
+                text[name] = rules.text(records.column(at), self._types[name], damaged)
+        geometry: Points | Shapes = _none(records.num_rows)
+        keep = np.ones(records.num_rows, dtype=bool)
+        if geometry_at is not None:
+            geometry, keep = read_geometry(records.column(geometry_at), self._limits.vertices, self.counters)
         frame = pl.DataFrame(text or {"": [""] * records.num_rows})  # a frame without columns has no rows
         if keep.all():
             return Batch(frame, geometry)
         assert isinstance(geometry, Shapes)
         return Batch(frame.filter(pl.Series(keep)), Shapes(geometry.geometries[keep]))
+
+    def _check_count(self) -> None:
+        """GML's features were counted when its columns were looked for; a reader that stopped early is found out."""
+        counted, read = self._info["features"], self.counters["rows/read"]
+        if self._info["driver"] == "GML" and self._limits.rows is None and read < counted:
+            raise ConvertError(
+                f"GDAL counted {counted:,} features and gave {read:,}",
+                place=self._source.path.name,
+                cure="open it in QGIS to see what is wrong with it",
+            )
 
     def _check_damage(self, damaged: int, rules: TextRules) -> None:
         rows = self.counters["rows/read"]
@@ -212,7 +217,10 @@ def _none(count: int) -> Points:
 
 
 def _likely(samples: list[bytes]) -> str:
-    for codec in ("utf-8", "cp932", "cp949", "gbk", "cp1252"):
+    """What the bytes look like: accents come alone, the characters of East Asia in words."""
+    words = [word for sample in samples for word in _HIGH.findall(sample)]
+    wide = sum(map(len, words)) >= 3 * len(words)
+    for codec in ("utf-8", "cp949", "gbk", "cp932") if wide else ("utf-8", "cp1252"):
         try:
             for sample in samples:
                 sample.decode(codec)

@@ -143,7 +143,7 @@ def _short_real(values: pl.Series, driver: str) -> pl.Series:
         return _real(values.cast(pl.Float64))
     text = values.cast(pl.String)
     size = values.abs()
-    odd = ((size < 1e-4) & (size != 0)) | (size >= 1e16) | values.is_nan() | values.is_infinite()
+    odd = ((size < 1e-4) & (size != 0)) | (size >= 1e12) | values.is_nan() | values.is_infinite()
     return _with(text, odd, [repr(float(str(np.float32(value)))) for value in values.filter(odd)])
 
 

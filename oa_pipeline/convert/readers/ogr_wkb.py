@@ -72,7 +72,7 @@ def has_height(code: int) -> bool:
 def plain_wkb(data: bytes, counters: Counters) -> bytes:
     """`data` as WKB that GEOS can read. Raises BadGeometry.
 
-    Counts geometry/stroked-curves and geometry/closed-rings, one for each geometry (of a collection, each member).
+    Counts geometry/stroked-curves, one for each circular string, and geometry/closed-rings.
     """
     return _geometry(_Cursor(data, 0, counters), 0)
 
@@ -113,7 +113,6 @@ def _line_points(cursor: _Cursor, head: _Head) -> np.ndarray:
     count = cursor.integer(head.order)
     if head.kind == COMPOUND:
         pieces = [_line_points(cursor, _head(cursor)) for _ in range(_sane(cursor, count))]
-        cursor.counters.add("geometry/stroked-curves")
         joined = [piece if n == 0 else piece[1:] for n, piece in enumerate(pieces)]
         return np.concatenate(joined) if joined else np.empty((0, head.kept))
     points = cursor.points(head.order, _sane(cursor, count), head.width, head.kept)
