@@ -204,6 +204,11 @@ class Walk:
         parts = [_Slot(piece, tries if self.plan.split(piece) else 0) for piece in self.plan.split(slot.piece)]
         if parts:
             self._replace(slot, parts)
+        elif self.plan.overlapping:
+            raise LeadsNowhere(
+                "a feature is too large to be downloaded, and lies in too many boxes to go around it",
+                cure="look for another layer of the same data",
+            )
         else:
             slot.left_out = True
 

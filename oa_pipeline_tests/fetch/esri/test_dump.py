@@ -15,7 +15,7 @@ from oa_pipeline.fetch.guard import Guard
 from oa_pipeline.fetch.model import Budget, Progress
 from oa_pipeline.fetch.transport import Transport
 
-from ...arcgis import Layer, error, metadata, point, points, serving, status
+from ...arcgis import Answer, Layer, error, metadata, point, points, serving, status
 from .conftest import data_source
 
 NO_PAGES = {"advancedQueryCapabilities": None}
@@ -394,6 +394,56 @@ def test_a_layer_edited_meanwhile_is_taken_when_its_count_explains_the_differenc
     assert len(read(fetched)[1]) == 25
     assert any("edited meanwhile, from 30 to 25" in note for note in fetched.notes)
     assert fetched.validators.count == 30  # the state before: the next probe sees the change
+
+
+def test_an_edit_that_does_not_explain_what_is_missing_is_no_excuse(bench) -> None:
+    layer = Layer(points(20), metadata(maxRecordCount=10), count=30)
+
+    def edit(params: dict[str, str]) -> None:
+        layer.count = 29
+
+    layer.intercept = edit
+    with serving(layer) as served, pytest.raises(FetchError, match="20 features came, but the layer counts 30"):
+        bench.dump(served.url)
+    assert not list(bench.folder.iterdir())
+
+
+def test_a_ring_of_five_million_vertices_is_left_out_and_counted(bench, read) -> None:
+    layer = Layer(points(4))
+    ring = b"[10.1234567,10.1234567]," * 5_000_000
+    giant = b'{"features":[{"attributes":{"OBJECTID":2},"geometry":{"rings":[[%b[1,1]]]}}]}' % ring
+
+    def hit(params: dict[str, str]) -> Answer | None:
+        start = int(params["resultOffset"])
+        return (200, giant, {}) if start <= 1 < start + int(params["resultRecordCount"]) else None
+
+    layer.intercept = hit
+    with serving(layer) as served:
+        fetched = bench.dump(served.url)
+    assert [f["attributes"]["OBJECTID"] for f in read(fetched)[1]] == [1, 3, 4]
+    assert "esri: 1 feature over 64 MiB left out" in fetched.notes
+
+
+def test_a_feature_too_large_for_every_box_ends_the_dump(bench, monkeypatch) -> None:
+    monkeypatch.setattr("oa_pipeline.fetch.esri.paging.PAGE_BYTES", 1000)
+    monkeypatch.setattr("oa_pipeline.fetch.esri.paging.FEATURE_BYTES", 1000)
+    features = [point(1), point(2)]
+    features[0]["geometry"] = {"rings": [[[x / 10, y / 10] for x in range(-99, 99, 8) for y in range(-99, 99, 8)]]}
+    layer = Layer(features, metadata(**NO_STATISTICS), no_ids=True)
+    with serving(layer) as served, pytest.raises(FetchError, match="too large") as caught:
+        bench.dump(served.url)
+    assert caught.value.cure
+    assert len(served.log) < 200
+
+
+def test_pages_that_are_mostly_cut_off_end_the_dump(bench) -> None:
+    """Windows of sparse ids from a server that says of every page that there is more, and lets few through."""
+    layer = Layer([point(n * 1_000_000) for n in range(1, 2000)], metadata(maxRecordCount=1000, **NO_PAGES))
+    layer.intercept = lambda p: (200, b'{"features": [], "exceededTransferLimit": true}', {})
+    with serving(layer) as served, pytest.raises(FetchError, match="most pages are cut off") as caught:
+        bench.dump(served.url, Budget(requests=5000))
+    assert caught.value.cure
+    assert len(served.log) < 200
 
 
 def test_the_sources_own_headers_are_sent(bench, monkeypatch) -> None:
