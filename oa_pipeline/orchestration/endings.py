@@ -37,7 +37,7 @@ def of_result(
         status=STATUSES.get(problem, RunStatus.FAILED),
         ended_at=now,
         problem=str(problem) if problem else None,
-        detail=outcome.detail,
+        detail=outcome.detail.removesuffix(f" ({outcome.cure})"),
         cure=outcome.cure,
         warnings=outcome.warnings,
         tests_passed=tests_passed(outcome),

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from oa_pipeline.up import services
+
+DAEMON = """
+import os, sys, time, signal
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        if "stubborn" in sys.argv:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open(sys.argv[1], "w").write(str(os.getpid()))
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+"""
+
+
+def warden(*command: str, grace: str = "10") -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-I", services.WARDEN, grace, *command], stderr=subprocess.DEVNULL)
+
+
+def started(note: Path) -> psutil.Process:
+    until = time.monotonic() + 30
+    while not (note.exists() and note.read_text()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return psutil.Process(int(note.read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
+@pytest.mark.parametrize("manner", ["", "stubborn"], ids=["willing", "deaf to SIGTERM"])
+def test_even_a_daemon_of_the_service_ends_with_it(tmp_path: Path, manner: str) -> None:
+    note = tmp_path / "pid"
+    process = warden(
+        sys.executable, "-c", f"{DAEMON}\ntime.sleep(600)", str(note), manner, grace="0.3" if manner else "20"
+    )
+    orphan = started(note)
+    process.terminate()
+    process.wait(30)
+    assert not orphan.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
+def test_a_service_that_ends_by_itself_takes_its_orphans_along(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    process = warden(
+        sys.executable, "-c", f"{DAEMON}\nwhile not os.path.exists(sys.argv[1]): pass\nsys.exit(3)", str(note)
+    )
+    orphan_number = started(note).pid
+    assert process.wait(30) == 3
+    assert not psutil.pid_exists(orphan_number)
+
+
+def test_the_exit_status_is_the_services(tmp_path: Path) -> None:
+    assert warden(sys.executable, "-c", "import sys; sys.exit(7)").wait(30) == 7
+    assert warden(sys.executable, "-c", "import os; os.kill(os.getpid(), 9)").wait(30) == 128 + 9
+
+
+def test_a_service_has_its_last_words(tmp_path: Path) -> None:
+    service = services.start(
+        "talker", [sys.executable, "-c", "print('goodbye')"], environment={}, logs=tmp_path, folder=tmp_path
+    )
+    service.process.wait(30)
+    assert not service.alive
+    assert service.last_words() == "goodbye"
+    service.stop()
