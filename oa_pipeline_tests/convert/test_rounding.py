@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from oa_pipeline.convert.rounding import round7
 
 
+def as_read(value: float) -> float:
+    return round(float(f"{value:.15g}") if abs(value) < 1000 else value, 7)
+
+
 def same(rounded: np.ndarray, values: np.ndarray) -> bool:
     """Bit for bit, so that -0.0 is not 0.0."""
-    expected = np.array([round(v, 7) for v in values.tolist()], dtype=float)
+    expected = np.array([as_read(v) for v in values.tolist()], dtype=float)
     return rounded.tobytes() == expected.tobytes()
 
 
@@ -59,3 +63,7 @@ def test_input_is_left_alone() -> None:
     values = np.array([1.23456789, 1e12])
     round7(values)
     assert values.tolist() == [1.23456789, 1e12]
+
+
+def test_a_longer_double_is_rounded_as_the_decimal_it_stands_for() -> None:
+    assert round7(np.array([40.055722849999995])).tolist() == [40.0557229]

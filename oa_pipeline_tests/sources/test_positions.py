@@ -97,7 +97,7 @@ def test_what_is_not_plain_json_is_one_line_with_place_and_cure(
     assert (error.line, error.column) == place
     assert message in str(error)
     assert error.cure
-    assert str(error).startswith(f"sources/x.json: {place[0]}:{place[1]}: ")
+    assert str(error).startswith(f"sources/x.json:{place[0]}:{place[1]}: ")
     assert "\n" not in str(error)
     assert len(str(error)) < 300
 
