@@ -188,7 +188,7 @@ class Served:
     url: str
     layer: Layer
     log: list[Params] = field(default_factory=list)
-    referers: set[str | None] = field(default_factory=set)
+    referrers: set[str | None] = field(default_factory=set)
     most_at_once: int = 0
     port: int = 0
 
@@ -220,7 +220,7 @@ def serving(layer: Layer) -> Iterator[Served]:
             with lock:
                 busy.append(1)
                 served.most_at_once = max(served.most_at_once, len(busy))
-                served.referers.add(self.headers.get("Referer"))
+                served.referrers.add(self.headers.get("Referer"))
                 served.log.append({**params, "path": parts.path, "method": self.command})
             try:
                 if layer.post_refused and self.command == "POST":

@@ -449,4 +449,4 @@ def test_pages_that_are_mostly_cut_off_end_the_dump(bench) -> None:
 def test_the_sources_own_headers_are_sent(bench, monkeypatch) -> None:
     with serving(Layer(points(1))) as served:
         bench.dump(served.url, headers=(("Referer", "https://maps.example/"),))
-        assert served.referers == {"https://maps.example/"}
+        assert served.referrers == {"https://maps.example/"}
