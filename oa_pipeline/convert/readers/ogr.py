@@ -25,7 +25,7 @@ from ..batch import BATCH_ROWS, Batch, Points, Shapes
 from ..drivers import DRIVERS, check_registered
 from ..sniff import Kind, sniff
 from ..task import Limits
-from .ogr_encoding import UNICODE, Encoding, shapefile_encoding
+from .ogr_encoding import UNICODE, Encoding, likely_codec, shapefile_encoding
 from .ogr_geometry import read_geometry
 from .ogr_layers import Layer, pick_layer
 from .ogr_shapefile import check_shapefile, field_names
@@ -36,7 +36,9 @@ from .ogr_xml import check_well_formed
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=re.escape(__name__))
 
 _DAMAGED_SHARE = 0.01
-_HIGH = re.compile(rb"[\x80-\xff]+")
+_SAMPLE_ROWS = 1000
+# Drivers whose count of rows is what can be read; a shapefile counts deleted rows too.
+_COUNTING = ("GPKG", "OpenFileGDB", "GML")
 _SHAPEFILES = (Format.SHAPEFILE, Format.SHAPEFILE_POLYGON)
 # Without a schema GML's types are guessed, and a guessed date would not come out as it was written.
 _DATES_AS_TEXT = json.dumps(
@@ -185,18 +187,27 @@ class OgrReader:
         return Batch(frame.filter(pl.Series(keep)), Shapes(geometry.geometries[keep]))
 
     def _check_count(self) -> None:
-        """GML's features were counted when its columns were looked for; a reader that stopped early is found out."""
-        counted, read = self._info["features"], self.counters["rows/read"]
-        if self._info["driver"] == "GML" and self._limits.rows is None and read < counted:
+        """Holds the rows that came against those that the file says it has: GDAL ends early without a word.
+
+        A few rows that could not be read are dropped and counted; more mean that the file is cut off or damaged.
+        """
+        promised, read = int(self._info["features"]), self.counters["rows/read"]
+        lost = promised - read
+        if self._limits.rows is not None or self._info["driver"] not in _COUNTING or lost <= 0:
+            return
+        if lost > promised * _DAMAGED_SHARE:
             raise ConvertError(
-                f"GDAL counted {counted:,} features and gave {read:,}",
+                f"the file says it has {promised:,} rows, and only {read:,} can be read",
                 place=self._source.path.name,
-                cure="open it in QGIS to see what is wrong with it",
+                cure="it is cut off or damaged: ask the publisher for a sound one",
             )
+        self.counters.add("rows/read", lost)
+        self.counters.add("rows/dropped/unreadable", lost)
 
     def _check_damage(self, damaged: int, rules: TextRules) -> None:
         rows = self.counters["rows/read"]
-        if damaged <= rows * _DAMAGED_SHARE:
+        sampled = self._limits.rows is not None and rows < _SAMPLE_ROWS  # too few to judge by
+        if sampled or damaged <= rows * _DAMAGED_SHARE:
             return
         origin = rules.encoding.origin
         cure = "name the right encoding in `encoding`"
@@ -206,7 +217,7 @@ class OgrReader:
             cure = "ask the publisher for a sound file"
         raise ConvertError(
             f"{damaged:,} of {rows:,} rows are not {rules.encoding.codec}, which {origin} says"
-            f"; their text looks like {_likely(rules.unreadable)}",
+            f"; their text looks like {likely_codec(rules.unreadable)}",
             place=self._source.path.name,
             cure=cure,
         )
@@ -214,20 +225,6 @@ class OgrReader:
 
 def _none(count: int) -> Points:
     return Points(np.full(count, np.nan), np.full(count, np.nan))
-
-
-def _likely(samples: list[bytes]) -> str:
-    """What the bytes look like: accents come alone, the characters of East Asia in words."""
-    words = [word for sample in samples for word in _HIGH.findall(sample)]
-    wide = sum(map(len, words)) >= 3 * len(words)
-    for codec in ("utf-8", "cp949", "gbk", "cp932") if wide else ("utf-8", "cp1252"):
-        try:
-            for sample in samples:
-                sample.decode(codec)
-        except UnicodeDecodeError:
-            continue
-        return codec
-    return "several encodings"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import ConvertError
 
 _CPG_BYTES = 256
+_HIGH = re.compile(rb"[\x80-\xff]+")
 _NUMBER = re.compile(r"(?:ansi|oem|cp|ibm|windows|ms|mswin|x-windows)?[\s_-]*(\d{3,5})")
 _ISO = re.compile(r"iso[\s_-]*8859[\s_-]*(\d{1,2})|8859[\s_-]?(\d{1,2})")
 # Code page numbers that Python does not know as cp<number>.
@@ -102,6 +103,20 @@ def known(name: str) -> str | None:
     except (LookupError, UnicodeError, ValueError):
         return None
     return spelt.replace("_", "-")
+
+
+def likely_codec(samples: list[bytes]) -> str:
+    """What the bytes look like: accents come alone, the characters of East Asia in words."""
+    words = [word for sample in samples for word in _HIGH.findall(sample)]
+    wide = sum(map(len, words)) >= 3 * len(words)
+    for codec in ("utf-8", "cp949", "gbk", "cp932") if wide else ("utf-8", "cp1252"):
+        try:
+            for sample in samples:
+                sample.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        return codec
+    return "several encodings"
 
 
 def _declared(cpg: Path) -> str | None:

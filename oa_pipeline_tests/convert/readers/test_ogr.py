@@ -254,6 +254,11 @@ def test_a_few_damaged_rows_are_replaced_and_counted(ogr: Child, tmp_path: Path)
     assert read.counters == {"rows/read": 100, "text/replaced-characters": 1}
 
 
+def test_a_sample_is_too_small_to_judge_by(ogr: Child, tmp_path: Path) -> None:
+    path = encoded(tmp_path, "Straße 1".encode("cp1252"), rows=99, cpg="UTF-8")
+    assert ogr(path, "shapefile", limits={"rows": 5}).error == ""
+
+
 # ---- types --------------------------------------------------------------------------------------------
 
 

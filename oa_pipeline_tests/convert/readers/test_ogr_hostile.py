@@ -189,6 +189,45 @@ def test_gml_that_breaks_off_is_a_failure_and_not_fewer_rows(ogr: Child, tmp_pat
     assert "the XML is damaged at line 1" in ogr(tmp_path / "d.gml", "xml").error
 
 
+# ---- databases that are cut off, which GDAL reads without a word --------------------------------------
+
+
+def lines(path: Path, driver: str) -> Path:
+    """A file of 3,000 rows, some hundred kilobytes long."""
+    count = 3000
+    frame = geopandas.GeoDataFrame(
+        {"s": ["text of some length " * 5] * count}, geometry=shapely.points(np.arange(count), 1.0)
+    )
+    pyogrio.write_dataframe(frame.set_crs(3857), path, driver=driver, **({} if driver == "GPKG" else {"layer": "d"}))
+    return path
+
+
+def overwritten(path: Path, start: float, count: int) -> None:
+    patched(path, int(path.stat().st_size * start) // 4096 * 4096, b"\xa5" * count)
+
+
+def test_a_damaged_geopackage_is_a_failure_and_not_fewer_rows(ogr: Child, tmp_path: Path) -> None:
+    overwritten(lines(tmp_path / "d.gpkg", "GPKG"), 0.6, 40_960)
+    read = ogr(tmp_path / "d.gpkg", "gpkg")
+    assert "the file says it has 3,000 rows, and only" in read.error
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["cut off", "a few rows overwritten"])
+def test_a_damaged_file_geodatabase_is_told(ogr: Child, tmp_path: Path, cut: bool) -> None:
+    folder = lines(tmp_path / "d.gdb", "OpenFileGDB")
+    table = max(folder.glob("*.gdbtable"), key=lambda path: path.stat().st_size)
+    if cut:
+        table.write_bytes(table.read_bytes()[: table.stat().st_size // 2])
+        assert "and only" in ogr(folder, "gdb").error
+    else:
+        overwritten(table, 0.5, 300)
+        read = ogr(folder, "gdb")
+        lost = read.counters["rows/dropped/unreadable"]
+        assert 1 <= lost < 30
+        assert len(read.rows) == 3000 - lost
+        assert read.counters["rows/read"] == 3000
+
+
 # ---- shapefiles ---------------------------------------------------------------------------------------
 
 
