@@ -22,7 +22,6 @@ from ..errors import ConvertError
 
 LONLAT = "EPSG:4326"
 TEXT_LIMIT = 32 * 1024  # the longest definition in the registry has under 10 kB
-_ESRI_FLOOR = 37_000  # EPSG gives out codes up to 32767; larger ones are Esri's, whoever they are ascribed to
 
 _CODE = re.compile(r"(EPSG|ESRI|OGC|IAU_\d{4}|IGNF|NKG)\s*:\s*([A-Za-z0-9_.]{1,64})", re.IGNORECASE)
 _URN = re.compile(r"urn:(?:x-)?ogc:def:crs:([A-Za-z0-9_]+):[^:]*:([A-Za-z0-9]{1,32})", re.IGNORECASE)
@@ -106,8 +105,6 @@ def _parsed(text: str, place: str) -> CRS:
 
 
 def _by_code(authority: str, code: str, text: str, place: str) -> CRS:
-    if authority == "EPSG" and code.isdecimal() and int(code) >= _ESRI_FLOOR:
-        authority = "ESRI"
     try:
         system = CRS.from_authority(authority, code.upper())
     except CRSError:
@@ -134,8 +131,6 @@ def _nearest(authority: str, code: str) -> str:
 
 
 def _horizontal(system: CRS, text: str, place: str) -> CRS:
-    if system.is_compound:
-        system = system.sub_crs_list[0]
     if system.is_geographic or system.is_projected:
         return system.to_2d()
     raise ConvertError(

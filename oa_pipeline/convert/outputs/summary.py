@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_STEP = 1_000_000  # a tenth of a degree in units of 1e-7
 _ACROSS, _UP = 3600, 1800
 
 
@@ -21,9 +20,9 @@ class SpatialSummary:
 
     def add(self, lon: np.ndarray, lat: np.ndarray) -> None:
         """Longitudes and latitudes on the earth, in degrees with at most seven decimals."""
-        # In whole units, so that 0.3 is in the square that starts there. 180 and 90 belong to the last square.
-        across = np.minimum(np.rint(lon * 1e7).astype(np.int64) // _STEP + _ACROSS // 2, _ACROSS - 1)
-        up = np.minimum(np.rint(lat * 1e7).astype(np.int64) // _STEP + _UP // 2, _UP - 1)
+        # 180 and 90 belong to the last square.
+        across = np.minimum(np.floor(lon * 10).astype(np.int64) + _ACROSS // 2, _ACROSS - 1)
+        up = np.minimum(np.floor(lat * 10).astype(np.int64) + _UP // 2, _UP - 1)
         squares, counts = np.unique(up * _ACROSS + across, return_counts=True)
         for square, count in zip(squares.tolist(), counts.tolist(), strict=True):
             self._counts[square] = self._counts.get(square, 0) + count

@@ -26,7 +26,7 @@ places = st.none() | st.tuples(degrees, degrees) | st.tuples(degrees, degrees, d
 
 def plain_feature(row: dict[str, str | None], place: tuple[float, ...] | None) -> str:
     """The published line, one row at a time by the standard library."""
-    coordinates = None if place is None else [round(v, 7) + 0.0 for v in place]
+    coordinates = None if place is None else [round(float(f"{v:.15g}"), 7) + 0.0 for v in place]
     canonical = json.dumps(row, **COMPACT) + json.dumps(coordinates, **COMPACT)
     properties = {"hash": sha256(canonical.encode()).hexdigest()[:16], **row}
     geometry = None if place is None else {"type": "Point", "coordinates": coordinates}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from shutil import which
 from typing import Any
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import pytest
@@ -95,8 +96,11 @@ def test_gdal_reads_the_csv_and_the_summary_through_their_vrt(streets: Block, tm
 
 
 def test_names_are_escaped_in_the_vrt(tmp_path: Path) -> None:
-    with written(tmp_path, base='xx/a&b"c') as archive:
-        assert "a&amp;b" in archive.read('xx/a&b"c.vrt').decode()
+    with written(tmp_path, base='xx/a&b"<c') as archive:
+        layer = ElementTree.fromstring(archive.read('xx/a&b"<c.vrt'))[0]
+        summary = ElementTree.fromstring(archive.read('summary/xx/a&b"<c-summary.vrt'))[0]
+    assert (layer.get("name"), layer.findtext("SrcDataSource")) == ('a&b"<c', 'a&b"<c.csv')
+    assert (summary.get("name"), summary.findtext("SrcDataSource")) == ('a&b"<c-summary', 'a&b"<c-summary.csv')
 
 
 @pytest.mark.parametrize("base", ["", "/etc/passwd", "../x", "us/../../x", "us\\x"])

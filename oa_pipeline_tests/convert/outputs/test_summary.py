@@ -23,6 +23,15 @@ def test_a_point_is_in_the_square_that_starts_at_or_before_it(place: tuple[float
     assert [row[:3] for row in summary.rows()] == [(1, lon, lat)]
 
 
+def test_every_square_begins_at_its_own_edge() -> None:
+    edges = np.arange(-1800, 1800)
+    for beside, expected in ((0, edges), (1e-7, edges), (-1e-7, np.maximum(edges - 1, -1800))):
+        for edge, square in zip(np.maximum(edges / 10 + beside, -180).tolist(), expected.tolist(), strict=True):
+            summary = SpatialSummary()
+            summary.add(np.array([round(edge, 7)]), np.array([0.05]))
+            assert [row[1] for row in summary.rows()] == [f"{(square + 0.5) / 10:.2f}"]
+
+
 def test_counts_add_up_over_blocks_and_rows_go_from_south_to_north() -> None:
     summary = SpatialSummary()
     summary.add(np.array([10.05, 10.06, 10.15]), np.array([50.05, 50.05, 50.05]))
