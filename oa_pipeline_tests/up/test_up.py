@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,12 @@ def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
 def connected(processes: list[psutil.Process], address: str) -> list[psutil.Process]:
     """Those of the processes that have a connection to the server at this address."""
     port = int(address.rpartition(":")[2])
-    return [p for p in processes if any(c.raddr and c.raddr.port == port for c in p.net_connections())]
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if any(c.raddr and c.raddr.port == port for c in process.net_connections()):
+                found.append(process)
+    return found
 
 
 @contextmanager
