@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ class Lies:
     """What the server does wrong. The default is nothing."""
 
     banner: bytes = b"220 hello\r\n"
+    drip: bytes = b""  # sent again and again after the banner, a little at a time
     pasv_host: str = ""  # another host in the answer to PASV
     pasv_port: int = 0  # another port
     cut_at: tuple[int, ...] = ()  # how many bytes the first, second ... transfer sends before it breaks off
@@ -97,6 +99,9 @@ class _Session:
 
     def run(self) -> None:
         self.conn.sendall(self.server.lies.banner)
+        while self.server.lies.drip:
+            self.conn.sendall(self.server.lies.drip)
+            time.sleep(0.05)
         for line in self.conn.makefile("r", encoding="utf-8", newline="\r\n"):
             command, _, argument = line.rstrip("\r\n").partition(" ")
             self.server.commands.append(f"{command} {argument}".strip())

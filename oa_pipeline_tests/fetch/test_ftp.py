@@ -191,12 +191,20 @@ def test_a_transfer_that_takes_too_long_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "banner",
-    [b"220-" + b"x" * 60 + b"\r\n", b"220-x\r\n" * 60_000, b"220" + b"x" * 20_000, b"", b"\xff\xfe\r\n"],
-    ids=["unfinished", "a flood of lines", "a line without end", "silence", "nonsense"],
+    ("lies", "said"),
+    [
+        (Lies(banner=b"220-" + b"x" * 60 + b"\r\n"), "failed"),
+        (Lies(banner=b"220-x\r\n" * 60_000), "no end"),
+        (Lies(banner=b"220" + b"x" * 20_000), "more than"),
+        (Lies(banner=b""), "failed"),
+        (Lies(banner=b"\xff\xfe\r\n"), "answered"),
+        (Lies(banner=b"220-", drip=b"x"), "failed"),
+        (Lies(drip=b"220-x\r\n", banner=b""), "failed"),
+    ],
+    ids=["unfinished", "a flood", "a line without end", "silence", "nonsense", "a drip of letters", "a drip of lines"],
 )
-def test_a_greeting_that_never_ends_does_not_hold_the_connection(banner: bytes, tmp_path: Path) -> None:
-    with FtpServer(FILES, Lies(banner=banner)) as server, pytest.raises(FetchError):
+def test_a_greeting_that_never_ends_does_not_hold_the_connection(lies: Lies, said: str, tmp_path: Path) -> None:
+    with FtpServer(FILES, lies) as server, pytest.raises(FetchError, match=said):
         get(f"{server.url}/gis/addresses.zip", tmp_path, replace(SMALL, attempts=1, read_seconds=0.3))
 
 

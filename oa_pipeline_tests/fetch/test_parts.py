@@ -42,6 +42,14 @@ def test_a_body_of_exactly_one_piece_is_whole() -> None:
         decoder.finish()
 
 
+def test_what_the_decompressor_still_holds_at_the_end_is_not_lost() -> None:
+    for size in range(PIECE, PIECE + 300, 7):
+        raw = zlib.compressobj(1, wbits=-15)
+        decoder = Decoder("deflate")
+        assert sum(map(len, decoder.feed(raw.compress(bytes(size)) + raw.flush()))) == size
+        decoder.finish()
+
+
 def test_padding_after_the_end_is_no_data() -> None:
     decoder = Decoder("gzip")
     assert b"".join(decoder.feed(gzip.compress(b"a") + bytes(100))) == b"a"
