@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -54,6 +54,11 @@ def text_series(name: str, values: Sequence[Any], float_text: Callable[[float], 
     except (TypeError, UnicodeEncodeError, pl.exceptions.PolarsError):
         return pl.Series(name, value_texts(values, float_text), dtype=pl.String, strict=True)
     return made.fill_null("") if made.null_count() else made
+
+
+def text_columns(columns: Mapping[str, Sequence[Any]], float_text: Callable[[float], str]) -> pl.DataFrame:
+    """A frame of String columns without nulls from decoded JSON values. A name may be empty."""
+    return pl.DataFrame({name: text_series(name, values, float_text) for name, values in columns.items()})
 
 
 def tidy(text: pl.DataFrame, cell_chars: int, counters: Counters, *, returns: bool = True) -> pl.DataFrame:

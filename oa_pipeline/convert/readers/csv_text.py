@@ -43,8 +43,11 @@ def likely_encodings(sample: bytes, but: str) -> list[str]:
         except UnicodeError:
             continue
         letters = sum(c.isalpha() for c in foreign) / max(1, len(foreign))
-        if letters > 0.5:
-            scored.append((-round(letters, 1), rank, name))
+        # A Latin letter and the plain one after it make one Chinese character: half of its bytes are ASCII.
+        taken = "".join(foreign).encode(name)
+        score = letters * sum(byte > 127 for byte in taken) / max(1, len(taken))
+        if score > 0.5:
+            scored.append((-round(score, 1), rank, name))
     return [name for _, _, name in sorted(scored)[:3]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class EsriGeometry(Struct, gc=False):
 
 
 _PLURAL = ("curveRings", "curvePaths", "rings", "paths", "points")
+_members = attrgetter(*_PLURAL)
+_NO_MEMBERS = (None,) * len(_PLURAL)
 
 
 def build(
@@ -83,10 +86,7 @@ def _coordinates(values: list[Any]) -> np.ndarray | None:
 
 def _only_points(held: Sequence[EsriGeometry | None], fallback: Points) -> Points | None:
     """All as arrays, where all are points with both coordinates or, lacking a geometry, have one to fall back on."""
-    # Most layers hold one kind of geometry, so the first that is there saves the look at all.
-    if any(one is not None and _kind(one) != "x" for one in held[:1]):
-        return None
-    if any(one is not None and _kind(one) != "x" for one in held):
+    if any(one is not None and _members(one) != _NO_MEMBERS for one in held):
         return None
     x = _coordinates([None if one is None else one.x for one in held])
     y = _coordinates([None if one is None else one.y for one in held])

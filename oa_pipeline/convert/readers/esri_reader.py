@@ -19,7 +19,7 @@ from ...errors import ConvertError
 from ...sources.model import Conform
 from ..batch import BATCH_ROWS, Batch, Points
 from ..task import Limits
-from .cells import MAX_COLUMNS, in_batches, text_series, tidy
+from .cells import MAX_COLUMNS, in_batches, text_columns, tidy
 from .esri_geometry import EsriGeometry, build
 from .json_lenient import lenient, no_collections
 
@@ -182,7 +182,7 @@ class EsriReader:
         fallback = self._fallback(held, len(features))
         shapes = [one.geometry for one in features]
         geometry, keep = build(shapes, fallback, self._limits.vertices, self.counters)
-        text = pl.DataFrame([text_series(name, values, repr) for name, values in held.items()])
+        text = text_columns(held, repr)
         if not keep.all():
             text = text.filter(pl.Series(keep))
         return Batch(tidy(text, self._limits.cell_chars, self.counters), geometry)

@@ -16,7 +16,7 @@ from ...counters import Counters
 from ...sources.model import Column, Columns, Conform
 from ..batch import BATCH_ROWS, Batch
 from ..task import Limits
-from .cells import MAX_COLUMNS, in_batches, integral_float_text, text_series, tidy
+from .cells import MAX_COLUMNS, in_batches, integral_float_text, text_columns, tidy
 from .geojson_crs import declared_crs, geometry_crs
 from .geojson_features import FeatureDecoding, KeyDecoding
 from .geojson_geometry import build
@@ -101,7 +101,7 @@ class GeoJsonReader:
         self.counters.add("rows/read", len(features))
         geometry, keep = build([one.geometry for one in features], self._limits.vertices, self.counters)
         held = decoding.columns(features)
-        text = pl.DataFrame([text_series(name, values, integral_float_text) for name, values in held.items()])
+        text = text_columns(held, integral_float_text)
         if not keep.all():
             text = text.filter(pl.Series(keep))
         text = tidy(text, self._limits.cell_chars, self.counters, returns=decoding.returns)

@@ -85,13 +85,16 @@ class FeatureStream(Generic[T]):
 
     def _grow(self) -> None:
         """Makes the buffer longer, or says why it cannot be."""
+        self._check_size()
+        if not self._more():
+            raise _unclosed()
+
+    def _check_size(self) -> None:
         if len(self._data) > self._most:
             raise ConvertError(
                 f"one value takes more than {self._most >> 20} MiB",
                 cure="no address feature does; check that the download is what it should be",
             )
-        if not self._more():
-            raise _unclosed()
 
     def _skip_blank(self) -> bool:
         """Moves to the next value, or the record separator before it; False at the end of the file."""
@@ -250,7 +253,8 @@ class FeatureStream(Generic[T]):
                 continue
             cut = len(self._data) if self._ended else self._data.rfind(separator)
             if cut <= 0 and not self._ended:
-                self._grow()
+                self._check_size()
+                self._more()
                 continue
             block, self._data = self._data[:cut], self._data[cut:]
             whole = self._decoding.lines(block.replace(b"\x1e", b""))
