@@ -72,8 +72,8 @@ def chain(value: model.Chain, row: dict[str, str], working: str, layer: Layer) -
         names[f"oa:{working}"] = names[other_result] = str(result)
         if str(result) != "":
             names[working] = names[other] = str(result)
-        elif other not in names:
-            names[other] = names.get(working, "")
+        elif other not in names and working in names:
+            names[other] = names[working]
     return result
 
 
@@ -142,7 +142,9 @@ def prefixed_number(value: model.PrefixedNumber, row: dict[str, str]) -> Any:
 def postfixed_street(value: model.PostfixedStreet, row: dict[str, str]) -> Any:
     text = row.get(value.field, "")
     prefix = re.match(NUMBER_PREFIX, text, re.IGNORECASE)
-    starts = [prefix.end(), 0] if prefix else [0]
+    starts = [0]
+    if prefix:  # as much white space as possible belongs to the number, but the street must have a character
+        starts = [*range(prefix.end(), len(prefix.group().rstrip()), -1), 0]
     if not value.may_contain_units:
         return text[starts[0] :].split("\n")[0]
     street = rf"(.+?)(?:\s+(?:{UNIT_WORDS}|#).+)?$"
@@ -187,7 +189,8 @@ def mph_to_kph(value: model.MphToKph, row: dict[str, str]) -> Any:
 def get(value: model.Get, row: dict[str, str]) -> Any:
     text = row.get(value.field, "")
     held: Any = None
-    for read in (json.loads, ast.literal_eval):
+    bracketed = text.strip().startswith("[") and text.strip().endswith("]")
+    for read in (json.loads, ast.literal_eval) if bracketed else ():
         try:
             held = held if isinstance(held, list) else read(text.strip())
         except (ValueError, SyntaxError, RecursionError, MemoryError):

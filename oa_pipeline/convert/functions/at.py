@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import polars as pl
+
 from ...counters import Counters
 from ...errors import ConvertError
 from ..task import Limits
@@ -44,18 +46,22 @@ class At:
     columns: frozenset[str]
     attributes: frozenset[str]  # the layer's published ones
     names: Mapping[str, Ref]  # computed so far and visible here, by `oa:` name or a chain's bare one
+    holed: frozenset[Ref]  # those of them that have null in rows where the name does not exist
     limits: Limits
     notes: Notes
     working: str  # what the value is called while it is made: the attribute, or the variable of the chain around it
     own: frozenset[str]  # names that could only mean the value itself, before anything made one
     depth: int = 0  # of chains around this place
 
-    def step(self, number: int, working: str, names: Mapping[str, Ref], own: frozenset[str]) -> At:
+    def step(
+        self, number: int, working: str, names: Mapping[str, Ref], own: frozenset[str], holed: frozenset[Ref]
+    ) -> At:
         """The place of a chain's step."""
         return replace(
             self,
             place=f"{self.place}.functions[{number}]",
             names=names,
+            holed=holed,
             working=working,
             own=own - names.keys() if number == 0 else frozenset(),
             depth=self.depth + 1,
@@ -80,7 +86,7 @@ class At:
     def cell(self, name: str) -> Ref:
         """The column of that name; empty text where there is none."""
         found = self.find(name)
-        return self.blank if found is None else found
+        return self.blank if found is None else self.filled(found)
 
     def cells(self, names: tuple[str, ...]) -> list[Ref | None]:
         """The columns of those names. Raises ConvertError for more than MOST_FIELDS."""
@@ -88,7 +94,24 @@ class At:
             raise ConvertError(f"{len(names)} fields, more than {MOST_FIELDS}", cure="name fewer", place=self.place)
         return [self.find(name) for name in names]
 
+    def filled(self, cell: Ref) -> Ref:
+        """`cell` with empty text in rows where it does not exist."""
+        return self.plan.expression("filled", (cell,), _filled) if cell in self.holed else cell
+
+    def there(self, cells: list[Ref]) -> Ref | bool:
+        """In which rows all `cells` exist."""
+        holed = [cell for cell in cells if cell in self.holed]
+        return self.plan.expression("there", holed, _all_there) if holed else True
+
     @property
     def blank(self) -> Ref:
         """Empty text in every row."""
         return self.plan.constant("")
+
+
+def _filled(text: pl.Expr) -> pl.Expr:
+    return text.fill_null("")
+
+
+def _all_there(*texts: pl.Expr) -> pl.Expr:
+    return pl.all_horizontal([text.is_not_null() for text in texts])

@@ -6,7 +6,7 @@ Inside the chain, and nowhere else,
 
 - `oa:<working name>` is what the step before gave, which may be empty;
 - the bare working name is the last result that was not empty, and before there is one the column of that name,
-  if the file has it;
+  if the file has it; otherwise it is missing in that row, which `join` and `map` can tell from empty;
 - a variable that could not be the working name means the same, where nothing else has its name.
 
 A step that found nothing to write (`first_non_empty` without text, `join` of a missing column, an unknown function)
@@ -43,10 +43,13 @@ def chain(value: Chain, at: At, compile_value: Callable[[Value, At], Cell]) -> C
     names = dict(at.names)
     own = at.own | set(own_names)
     held = Cell(names.get(f"oa:{working}", at.blank))
-    bare = names.get(working) or (at.plan.source(working) if working in at.columns else at.blank)
+    bare = names.get(working) or (at.plan.source(working) if working in at.columns else None)
+    holed = at.holed
     for number, step in enumerate(value.steps):
-        held = _after(held, compile_value(step, at.step(number, working, names, own)), at)
-        bare = at.plan.expression("last text", (held.text, bare), _last_text)
+        held = _after(held, compile_value(step, at.step(number, working, names, own, holed)), at)
+        before = at.plan.constant(None) if bare is None else bare
+        bare = at.plan.expression("last text", (held.text, before), _last_text)
+        holed |= {bare}
         names.update(dict.fromkeys(own_names, held.text))
         names.update(dict.fromkeys(bare_names, bare))
     return held

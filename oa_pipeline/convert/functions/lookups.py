@@ -25,10 +25,11 @@ def map_values(value: MapValues, at: At) -> Cell:
 
     def look_up(text: pl.Expr, show: Any) -> pl.Expr:
         if not pairs:
-            return pl.lit(show(default), dtype=pl.String)
+            return pl.when(text.is_null()).then(pl.lit(show(""))).otherwise(pl.lit(show(default)))
         old = pl.Series(list(pairs), dtype=pl.String)
         new = pl.Series([show(v) for v in pairs.values()], dtype=pl.String)
-        return text.replace_strict(old, new, default=pl.lit(show(default)), return_dtype=pl.String)
+        found = text.replace_strict(old, new, default=pl.lit(show(default)), return_dtype=pl.String)
+        return pl.when(text.is_null()).then(pl.lit(show(""))).otherwise(found) if cell in at.holed else found
 
     key = ("map", tuple((k, type(v), v) for k, v in pairs.items()), type(default), default)
     text = at.plan.expression((key, "text"), (cell,), lambda c: look_up(c, str))

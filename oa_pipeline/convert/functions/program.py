@@ -103,6 +103,7 @@ def compile_program(
             columns=present,
             attributes=frozenset(ATTRIBUTES[layer]),
             names=dict(names),
+            holed=frozenset(),
             limits=limits,
             notes=notes,
             working=attribute,

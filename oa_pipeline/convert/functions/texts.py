@@ -33,7 +33,7 @@ def constant(value: Constant, at: At) -> Cell:
 
 def columns(value: Columns, at: At) -> Cell:
     """The cells, stripped, the empty ones and missing columns left out, with one blank between."""
-    return Cell(_joined([cell for cell in at.cells(value.names) if cell is not None], " ", at))
+    return Cell(_joined([at.filled(cell) for cell in at.cells(value.names) if cell is not None], " ", at))
 
 
 def join(value: Join, at: At) -> Cell:
@@ -42,7 +42,7 @@ def join(value: Join, at: At) -> Cell:
     present = [cell for cell in cells if cell is not None]
     if len(present) < len(cells):
         return Cell(at.blank, wrote=False)
-    return Cell(_joined(present, value.separator, at))
+    return Cell(_joined([at.filled(cell) for cell in present], value.separator, at), wrote=at.there(present))
 
 
 def _joined(cells: list[Ref], separator: str, at: At) -> Ref:
@@ -61,7 +61,7 @@ def _joined(cells: list[Ref], separator: str, at: At) -> Ref:
 
 def first_non_empty(value: FirstNonEmpty, at: At) -> Cell:
     """The first cell with more than white space, as it is."""
-    cells = [cell for cell in at.cells(value.fields) if cell is not None]
+    cells = [at.filled(cell) for cell in at.cells(value.fields) if cell is not None]
     if not cells:
         return Cell(at.blank, wrote=False)
     stripes = [stripped(at.plan, cell) for cell in cells]
@@ -84,7 +84,7 @@ def format_text(value: FormatText, at: At) -> Cell:
     The text before the first field stays where any field has text, the text before a later one where an earlier field
     and this one have, the text after the last one where any has. Unknown `$n` vanish with the text before them.
     """
-    cells = [at.blank if cell is None else cell for cell in at.cells(value.fields)]
+    cells = [at.blank if cell is None else at.filled(cell) for cell in at.cells(value.fields)]
     slots: list[tuple[str, Ref]] = []  # the text before each usable `$n`, and its cell
     end = 0
     for match in _SLOT.finditer(value.template):

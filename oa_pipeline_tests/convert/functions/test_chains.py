@@ -171,3 +171,12 @@ def test_fields_are_capped_at_five_hundred(function: str) -> None:
     assert value(naming(500), {"a": "x"}).startswith("x")
     with pytest.raises(ConvertError, match=r"conform\.city: 501 fields"):
         program({"city": naming(501)}, ["a"])
+
+
+def test_before_there_is_text_the_bare_name_is_missing_in_that_row() -> None:
+    joined = chain(grab("a", "(x)"), fn("join", fields=["b", "w"], separator="+"), variable="w")
+    mapped = chain(grab("a", "(x)"), fn("map", field="w", mapping={"x": 1}, **{"else": 5}), variable="w")
+    listed = chain(grab("a", "(x)"), ["b", "w"], variable="w")
+    conform = {"city": joined, "accuracy": mapped, "region": listed}
+    rows = conformed(conform, [{"a": "x", "b": "7"}, {"a": "y", "b": "7"}])
+    assert [(row["city"], row["accuracy"], row["region"]) for row in rows] == [("7+x", 1, "7 x"), ("", "", "7")]
