@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 180.0  # seconds until a service must answer; a busy machine takes one
 TICK = 0.2
+LONGEST_SOCKET_FOLDER = 90  # bytes; a socket's path may have about 107
 
 
 class ServiceDied(OAError):  # noqa: N818
@@ -72,9 +73,7 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         port = free(settings.ui_port)
         terminal.waiting("starting PostgreSQL")
         url = stack.enter_context(database(settings, home))
-        sockets = Path(tempfile.mkdtemp(prefix="oa-up-"))  # short: a socket's path may not be long
-        stack.callback(shutil.rmtree, sockets, ignore_errors=True)
-        code_socket = sockets / "code"
+        code_socket = stack.enter_context(socket_folder(home)) / "code"
         dagster_home = home / "dagster"
         write_home(dagster_home, slots=os.cpu_count() or 2, socket=code_socket)
         environment = child_environment(settings, home, url, dagster_home) | {"OA_UI_PORT": str(port)}
@@ -152,6 +151,20 @@ def child_environment(settings: Settings, home: Path, url: str, dagster_home: Pa
     else:
         environment["OA_ALLOW_LOCAL_SOURCES"] = "1"
     return environment
+
+
+@contextlib.contextmanager
+def socket_folder(home: Path) -> Iterator[Path]:
+    """An empty private folder whose path is short enough for sockets: in the home, or else a temporary one."""
+    folder = home / "sockets"
+    if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
+        folder = Path(tempfile.mkdtemp(prefix="oa-up-"))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
