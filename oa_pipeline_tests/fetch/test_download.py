@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -234,6 +235,18 @@ def test_a_body_without_end_stops_at_the_budget_and_leaves_nothing(tmp_path: Pat
         with pytest.raises(OverBudget):
             here.download(liar.url, tmp_path / "cache")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    size = 48 * 1024 * 1024
+    with Liar(endless(answer(length=size), b"x" * 65536, most=size)) as liar:
+        with transport(budget=replace(SMALL, bytes=size)) as here:
+            tracemalloc.start()
+            try:
+                assert here.download(liar.url, tmp_path / "cache").size == size
+                assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+            finally:
+                tracemalloc.stop()
 
 
 def test_a_file_that_is_announced_too_large_is_not_begun(tmp_path: Path) -> None:
