@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from operator import attrgetter
 from typing import Any
 
@@ -52,9 +53,7 @@ def build(
     kinds = [_kind(one) for one in held]
     for kind in sorted(set(kinds) - {""}):
         places = [i for i, one in enumerate(kinds) if one == kind]
-        made = _MAKERS[kind]([held[i] for i in places], counters)
-        for i, shape in zip(places, made, strict=True):
-            shapes[i] = shape
+        shapes[places] = _MAKERS[kind]([held[i] for i in places], counters)
     instead = shapely.is_missing(shapes) & ~np.isnan(fallback.x)
     if instead.any():
         shapes[instead] = shapely.points(fallback.x[instead], fallback.y[instead])
@@ -64,7 +63,8 @@ def build(
 def _kind(one: EsriGeometry | None) -> str:
     if one is None:
         return ""
-    return next((name for name in _PLURAL if getattr(one, name) is not None), "x")
+    held = _members(one)
+    return "x" if held == _NO_MEMBERS else next(compress(_PLURAL, [value is not None for value in held]))
 
 
 def _empty(one: EsriGeometry | None, kind: str) -> bool:
@@ -134,8 +134,7 @@ def _single_or_many(
     one = [i for i, part in enumerate(parts) if isinstance(part, list) and len(part) == 1]
     many = [i for i, part in enumerate(parts) if isinstance(part, list) and len(part) > 1]
     if one:
-        for i, shape in zip(one, kinds[0]([parts[i][0] for i in one]), strict=True):
-            made[i] = shape
+        made[one] = kinds[0]([parts[i][0] for i in one])
     if many:
         made[many] = ragged.geometries(kinds[1], [parts[i] for i in many], counters, mend)
     return made

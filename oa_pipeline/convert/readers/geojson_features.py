@@ -96,7 +96,8 @@ class FeatureDecoding:
 
     def _look(self, raw: bytes) -> None:
         """A carriage return can only come as an escape, and most files have none."""
-        self.returns = self.returns or b"\\r" in raw or b"\\u000d" in raw or b"\\u000D" in raw
+        if not self.returns and b"\\" in raw:
+            self.returns = b"\\r" in raw or b"\\u000" in raw
 
     def one(self, raw: bytes) -> Any:
         """One feature, None (and counted) where it is none."""

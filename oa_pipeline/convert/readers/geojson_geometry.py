@@ -176,9 +176,7 @@ def build(held: Sequence[Any], vertices: int, counters: Counters) -> tuple[Point
     shapes = np.full(len(held), None, dtype=object)
     for kind in kinds - {type(None), Unreadable}:
         places = [i for i, one in enumerate(held) if type(one) is kind]
-        made = _of_one_kind(kind, [held[i] for i in places], counters)
-        for i, shape in zip(places, made, strict=True):
-            shapes[i] = shape
+        shapes[places] = _of_one_kind(kind, [held[i] for i in places], counters)
     return ragged.settle(shapes, lambda i: _absent(held[i]), vertices, counters)
 
 
