@@ -98,6 +98,7 @@ class _Run:
             file_name=self.task.file_name,
             wanted=self.conform.file,
             limits=self.task.limits,
+            warn=self.warnings.append,
         )
         return choose(members, self.conform)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..counters import Counters
 from ..sources.model import DataSource
-from .geometry import Bounds
+from .geometry import Bounds, merged_bounds
 from .outputs import Block, ContentHash, count_filled, open_writers, write_sample
 from .task import Output, Task
 
@@ -40,7 +40,7 @@ class Published:
         """Takes the block into the totals."""
         self.rows += len(block)
         self._kinds |= block.located.kinds
-        self.bounds = _around(self.bounds, block.located.bounds)
+        self.bounds = merged_bounds(self.bounds, block.located.bounds)
         count_filled(block, self._names, counters)
         counters.add("rows/written", len(block))
 
@@ -75,8 +75,3 @@ class Published:
         plain = {kind.removeprefix("Multi") for kind in self._kinds}
         return f"Multi{plain.pop()}" if len(plain) == 1 else ("Geometry" if plain else "")
 
-
-def _around(one: Bounds | None, other: Bounds | None) -> Bounds | None:
-    if one is None or other is None:
-        return one or other
-    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

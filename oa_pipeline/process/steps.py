@@ -14,7 +14,7 @@ from typing import Any
 from ..convert.sandbox import Converter
 from ..convert.task import FORMATS, Limits, Outcome, Task
 from ..counters import Counters
-from ..errors import FetchError, OAError, Problem, SourceError
+from ..errors import ConverterDied, FetchError, OAError, Problem, SourceError
 from ..fetch import Budget, Fetched, Guard, Hosts, fetch
 from ..fetch.model import Progress
 from ..settings import MIB, Settings
@@ -83,6 +83,8 @@ def process(
         except (SourceError, FetchError) as error:
             transient = isinstance(error, FetchError) and error.transient
             outcome = Outcome(error.problem, str(error), error.cure)
+        except ConverterDied as error:
+            outcome = Outcome(error.problem, str(error), error.cure)
         except OAError as error:
             if error.problem is Problem.OUR_FAULT:
                 log.say(str(error), level="ERROR")
@@ -128,7 +130,7 @@ class _Steps:
             if tried.problem is not None:
                 return tried, None
         self.fetched = fetched or self._fetch(log)
-        if self.fetched.sha256 == self.known_sha256:
+        if self.known_sha256 and self.fetched.sha256 == self.known_sha256:
             raise _SameDownload
         readable(self.data_source)
         outcome = self._in_sandbox(converter, log, self._task("convert", self.fetched))

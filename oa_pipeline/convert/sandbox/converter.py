@@ -101,6 +101,7 @@ class Converter:
                 with contextlib.suppress(TimeoutError):
                     message, _ = wire.receive(ours)
                 if not message:
+                    ours.close()
                     self._server.kill()
                     self._server.wait()
                     said.seek(0)
@@ -276,7 +277,11 @@ def _died(status: int, why: str, said: str, limits: Limits) -> ConverterDied:
         cause, cure = _SIGNALS.get(-status, ("", ""))
         cause = cause.format(limits=limits, mib=limits.memory // 1024**2)
         return ConverterDied(f"converter died: {name}{cause}{_quote(said)}", cure=cure)
-    return ConverterDied(f"converter died: exit status {status}{_quote(said)}")
+    return ConverterDied(
+        f"converter died: exit status {status}{_quote(said)}",
+        cure="report it, with the source",
+        problem=Problem.OUR_FAULT,
+    )
 
 
 def _quote(said: str) -> str:

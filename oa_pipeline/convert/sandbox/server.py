@@ -55,7 +55,7 @@ def load() -> None:
 
 def serve(sock: socket.socket, body: Body) -> None:
     """Answers requests, each by `body` in a converter, until the other side closes."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report for themselves
+    signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of whoever asked
     wire.send(sock, {"ready": os.getpid()})
     while True:
@@ -66,6 +66,13 @@ def serve(sock: socket.socket, body: Body) -> None:
             _keeper(sock, job, fds, body)
         for fd in fds:
             os.close(fd)
+
+
+def _reap(_number: int, _frame: object) -> None:
+    """Keepers report for themselves; they are waited for so that their CPU time counts as this server's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _keeper(sock: socket.socket, job: dict[str, Any], fds: list[int], body: Body) -> None:
