@@ -144,9 +144,8 @@ class _Run:
             missing_is_empty=reader.missing_is_empty,
             limits=self.task.limits,
         )
+        self.warnings += program.warnings
         for lost in program.missing:
-            closest = f"; did you mean {' or '.join(map(repr, lost.closest))}?" if lost.closest else ""
-            self.warnings.append(f"{lost.attribute}: there is no column {lost.column!r}, it reads as empty{closest}")
             self.counters.add(f"field/{lost.attribute}/missing-column")
         return program
 
