@@ -131,7 +131,7 @@ class ConvertError(OAError):
     problem = Problem.CONFORM_FAILED
 
 
-class ConverterDied(ConvertError):
+class ConverterDied(ConvertError):  # noqa: N818
     """The converter's process was killed by a signal, a limit or a crash."""
 
 

@@ -31,6 +31,10 @@ def _wall(text: str) -> str:
     return text
 
 
+def _hosts(text: str) -> frozenset[str]:
+    return frozenset(host.strip().lower() for host in text.split(",") if host.strip())
+
+
 def _setting(default: Any, parse: Callable[[str], Any], says: str) -> Any:
     return field(default=default, metadata={"parse": parse, "says": says})
 
@@ -39,7 +43,7 @@ def _setting(default: Any, parse: Callable[[str], Any], says: str) -> Any:
 class Settings:
     """One attribute per setting; `OA_` and the upper-cased attribute name is its variable."""
 
-    home: Path = _setting(Path(".oa"), Path, "folder of the local database, store, logs and work files")
+    home: Path = _setting(Path(".oa"), Path, "folder of the local database, store, logs and work files")  # noqa: RUF009 - a field, as the others are
     database_url: str = _setting(
         "", str, "PostgreSQL of Dagster and the ledger; empty: the embedded server under OA_HOME"
     )
@@ -49,6 +53,9 @@ class Settings:
         "", str, "the source repository: a folder, a checkout or a .tar.gz; empty: the bundled samples"
     )
     allow_local_sources: bool = _setting(False, _flag, "1 lets sources name local files and private addresses")
+    unverified_tls_hosts: frozenset[str] = _setting(
+        frozenset(), _hosts, "hosts, separated by commas, whose TLS certificates are not verified; noted in each run"
+    )
     sandbox: str = _setting(
         "recorded", _wall, "'required': a converter without all its walls fails; 'recorded': it is noted"
     )
@@ -90,4 +97,11 @@ class Settings:
     @classmethod
     def described(cls) -> list[tuple[str, str, str]]:
         """Name, default and meaning of every setting, in order: the README's table."""
-        return [(f"OA_{f.name.upper()}", str(f.default), f.metadata["says"]) for f in fields(cls)]
+        return [(f"OA_{f.name.upper()}", shown(f.default), f.metadata["says"]) for f in fields(cls)]
+
+
+def shown(value: object) -> str:
+    """A setting's value as it would be written in the environment."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)

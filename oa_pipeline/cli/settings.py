@@ -6,7 +6,7 @@ import re
 
 import click
 
-from ..settings import Settings
+from ..settings import Settings, shown
 
 
 @click.command("settings")
@@ -14,7 +14,7 @@ def settings() -> None:
     """Show every setting, its value and its meaning. Passwords are masked."""
     held = Settings.from_env()
     for name, default, says in Settings.described():
-        value = str(getattr(held, name.removeprefix("OA_").lower()))
-        shown = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", value)
+        value = shown(getattr(held, name.removeprefix("OA_").lower()))
+        masked = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", value)
         changed = "" if value == default else " (set)"
-        click.echo(f"{name}={shown}{changed}\n    {says}")
+        click.echo(f"{name}={masked}{changed}\n    {says}")

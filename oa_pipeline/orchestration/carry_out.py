@@ -133,9 +133,9 @@ class _Run:
         return bool(last["outputs"]) and all(self.store.exists(o["key"]) for o in last["outputs"].values())
 
     def _publisher_says_unchanged(self, last: queries.Row) -> bool:
-        from ..fetch import Guard, probe
+        from ..fetch import probe
         from ..fetch.model import Validators
-        from ..process.steps import budget_of
+        from ..process.steps import budget_of, guard_of
 
         settings = self.workplace.settings
         try:
@@ -143,7 +143,7 @@ class _Run:
                 self.data_source,
                 Validators.from_json(dict(last["validators"])),
                 budget=budget_of(settings),
-                guard=Guard(allow_local=settings.allow_local_sources),
+                guard=guard_of(settings),
             )
         except OAError:
             return False  # the download meets the same trouble, and has the words for it

@@ -147,7 +147,7 @@ class _Steps:
             self.data_source,
             self.folder,
             budget=budget_of(self.settings),
-            guard=Guard(allow_local=self.settings.allow_local_sources),
+            guard=guard_of(self.settings),
             hosts=self.hosts,
             on_progress=on_progress,
         )
@@ -213,6 +213,13 @@ def readable(data_source: DataSource) -> None:
             cure="use csv, geojson, shapefile, gdb, gpkg, xml or kml",
             problem=Problem.UNKNOWN_FORMAT,
         )
+
+
+def guard_of(settings: Settings) -> Guard:
+    """Where a download may go."""
+    return Guard(
+        allow_local=settings.allow_local_sources, unverified_tls_hosts=frozenset(settings.unverified_tls_hosts)
+    )
 
 
 def budget_of(settings: Settings) -> Budget:

@@ -26,10 +26,9 @@ def test_what_the_reader_raises_is_raised_after_the_items_before_it() -> None:
         yield 1
         raise ValueError("torn")
 
-    got = []
+    got: list[int] = []
     with pytest.raises(ValueError, match="torn"):
-        for item in ahead(items()):
-            got.append(item)
+        got.extend(ahead(items()))
     assert got == [1]
 
 
@@ -82,8 +81,12 @@ def test_what_the_writer_raises_is_raised_and_nothing_more_is_written() -> None:
 
     behind = Behind(write)
     with pytest.raises(OSError, match="disk full"):
-        for number in range(1000):
-            behind.put(number)
+        put_all(behind, 1000)
     behind.stop()
 
     assert written == [0]
+
+
+def put_all(behind: Behind, count: int) -> None:
+    for number in range(count):
+        behind.put(number)
