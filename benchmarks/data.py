@@ -20,10 +20,49 @@ from isal import igzip
 
 CHUNK = 100_000
 PROJECTED = "EPSG:2913"
-_NAMES = tuple(  # noqa: SIM905 - forty names read better so
-    "Main,Oak,Pine,Maple,Cedar,Elm,Washington,Lake,Hill,Walnut,Spring,North,Ridge,Church,Willow,Jefferson,Lincoln,"
-    "Jackson,Adams,Madison,Franklin,Clay,Market,Sunset,River,Meadow,Forest,Highland,Park,Garden,Peña,O'Brien,Córdoba,"
-    "Müller,St. John's,Açaí,Élan,D'Arcy,Grant,Monroe".split(",")
+_NAMES = tuple(
+    [
+        "Main",
+        "Oak",
+        "Pine",
+        "Maple",
+        "Cedar",
+        "Elm",
+        "Washington",
+        "Lake",
+        "Hill",
+        "Walnut",
+        "Spring",
+        "North",
+        "Ridge",
+        "Church",
+        "Willow",
+        "Jefferson",
+        "Lincoln",
+        "Jackson",
+        "Adams",
+        "Madison",
+        "Franklin",
+        "Clay",
+        "Market",
+        "Sunset",
+        "River",
+        "Meadow",
+        "Forest",
+        "Highland",
+        "Park",
+        "Garden",
+        "Peña",
+        "O'Brien",
+        "Córdoba",
+        "Müller",
+        "St. John's",
+        "Açaí",
+        "Élan",
+        "D'Arcy",
+        "Grant",
+        "Monroe",
+    ]
 )
 _TYPES = ("St", "Ave", "Rd", "Dr", "Ln", "Ct", "Blvd", "Way")
 _DIRECTIONS = ("", "", "", "N", "S", "E", "W", "NE", "SW")
