@@ -66,7 +66,7 @@ def tidy(text: pl.DataFrame, cell_chars: int, counters: Counters, *, returns: bo
     if not text.width or not text.height:
         return text
     each = pl.all().str
-    if returns:
+    if returns and text.select(pl.any_horizontal(each.contains("\r", literal=True).any())).item():
         lines = each.replace_all("\r\n", "\n", literal=True)
         text = text.with_columns(lines.str.replace_all("\r", "\n", literal=True))
     if text.select(pl.max_horizontal(each.len_bytes().max())).item() > cell_chars:

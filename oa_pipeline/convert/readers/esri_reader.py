@@ -22,6 +22,7 @@ from ..task import Limits
 from .cells import MAX_COLUMNS, in_batches, text_columns, tidy
 from .esri_geometry import EsriGeometry, build
 from .json_lenient import lenient, no_collections
+from .ragged import TOO_MANY_VERTICES, surely_too_many
 
 BLOCK_BYTES = 4 * 1024 * 1024
 NOT_A_FEATURE = "rows/dropped/not-a-feature"
@@ -74,8 +75,9 @@ class _Row:
 class _Decoding:
     """Decodes the attributes called `names` and the geometry of Esri features."""
 
-    def __init__(self, names: tuple[str, ...], counters: Counters) -> None:
+    def __init__(self, names: tuple[str, ...], vertices: int, counters: Counters) -> None:
         self.names = names
+        self._vertices = vertices
         self._counters = counters
         feature = msgspec.defstruct(
             "Feature",
@@ -101,6 +103,8 @@ class _Decoding:
     def features(self, block: bytes) -> list[Any]:
         """All features of some lines; what is none is dropped and counted."""
         try:
+            if surely_too_many(block, self._vertices):
+                raise ValueError
             made: list[Any] = self._decoder.decode_lines(block)
         except (ValueError, msgspec.MsgspecError, RecursionError):
             rows = [self._one(line) for line in block.split(b"\n") if line.strip()]
@@ -108,6 +112,10 @@ class _Decoding:
         return made
 
     def _one(self, line: bytes) -> Any:
+        if surely_too_many(line, self._vertices):
+            self._counters.add("rows/read")
+            self._counters.add(TOO_MANY_VERTICES)
+            return None
         try:
             return self._decoder.decode(line)
         except (ValueError, msgspec.MsgspecError, RecursionError):
@@ -164,7 +172,7 @@ class EsriReader:
         places = {self._lat, self._lon} - {None}
         names = [name for name in self.columns if name in wanted or name in places]
         # A frame needs a column to know its height.
-        decoding = _Decoding(tuple(names) or self.columns[:1] or ("",), self.counters)
+        decoding = _Decoding(tuple(names) or self.columns[:1] or ("",), self._limits.vertices, self.counters)
         first = True
         for block in _blocks(self._path, self._limits.feature_bytes):
             lines = block[block.index(b"\n") + 1 :] if first and b"\n" in block else b"" if first else block

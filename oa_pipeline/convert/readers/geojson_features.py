@@ -12,6 +12,7 @@ from ...counters import Counters
 from ...errors import ConvertError
 from .geojson_geometry import BY_NAME, UNREADABLE, AnyGeometry, Geometry, Unreadable
 from .json_lenient import lenient
+from .ragged import TOO_MANY_VERTICES, surely_too_many
 
 NOT_A_FEATURE = "rows/dropped/not-a-feature"
 NOT_JSON = "rows/dropped/not-json"
@@ -47,8 +48,9 @@ def loose_geometry(held: Any) -> Geometry | Unreadable | None:
 class FeatureDecoding:
     """Decodes the properties called `names` and the geometry of features; drops and counts what is no feature."""
 
-    def __init__(self, names: Sequence[str], counters: Counters) -> None:
-        """Only `names` are made into Python values; all else is skipped over."""
+    def __init__(self, names: Sequence[str], vertices: int, counters: Counters) -> None:
+        """Only `names` are made into Python values; `vertices` is the most that a geometry may have."""
+        self._vertices = vertices
         self.names = tuple(names)
         self.returns = False  # whether some text may hold a carriage return
         self._counters = counters
@@ -85,6 +87,8 @@ class FeatureDecoding:
         return self._try(self._one.decode_lines, raw)
 
     def _try(self, decode: Any, raw: bytes) -> list[Any] | None:
+        if surely_too_many(raw, self._vertices):
+            return None
         self._look(raw)
         try:
             made: list[Any] = decode(raw)
@@ -95,12 +99,15 @@ class FeatureDecoding:
         return made
 
     def _look(self, raw: bytes) -> None:
-        """A carriage return can only come as an escape, and most files have none."""
-        if not self.returns and b"\\" in raw:
-            self.returns = b"\\r" in raw or b"\\u000" in raw
+        """A carriage return can only come as an escape, and many files have none at all."""
+        self.returns = self.returns or b"\\" in raw
 
     def one(self, raw: bytes) -> Any:
         """One feature, None (and counted) where it is none."""
+        if surely_too_many(raw, self._vertices):
+            self._counters.add("rows/read")
+            self._counters.add(TOO_MANY_VERTICES)
+            return None
         self._look(raw)
         try:
             return self._one.decode(raw)

@@ -84,7 +84,7 @@ class GeoJsonReader:
     def _blocks(self, wanted: frozenset[str]) -> Iterator[Batch]:
         names = [name for name in self.columns if name in wanted]
         # A frame needs a column to know its height.
-        decoding = FeatureDecoding(names or self.columns[:1] or ("",), self.counters)
+        decoding = FeatureDecoding(names or self.columns[:1] or ("",), self._limits.vertices, self.counters)
         stream = FeatureStream(self._path, decoding, self._limits.feature_bytes)
         found = stream.lists()
         while True:

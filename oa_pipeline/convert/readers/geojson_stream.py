@@ -18,7 +18,7 @@ from .json_scan import Scan
 BLOCK_BYTES = 4 * 1024 * 1024
 _TAIL = 64 * 1024
 _BETWEEN = re.compile(rb"\}\s*,(?=\s*\{)")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _WHITE = b" \t\r\n"
 _BLANK = _WHITE + b"\x1e"
 _KEPT_MEMBERS = {"crs", "type"}
@@ -147,7 +147,7 @@ class FeatureStream(Generic[T]):
     def _key(self, at: int) -> tuple[str, int]:
         """A member's name and the offset of its value."""
         while not (found := _STRING.match(self._data, at)):
-            if self._data[at : at + 1] != b'"':
+            if self._data[at : at + 1] != b'"' or len(self._data) - at > _TAIL:
                 shown = self._data[at : at + 40].decode("utf-8", "replace")
                 raise ConvertError(f"the file is not JSON: a name was expected at {shown!r}")
             self._grow()

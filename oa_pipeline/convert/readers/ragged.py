@@ -41,6 +41,13 @@ _RINGS = {"Polygon", "MultiPolygon"}
 # Positions a line or ring must have to need no repair.
 _LEAST = {"MultiPoint": 1, "LineString": 2, "MultiLineString": 2, "Polygon": 4, "MultiPolygon": 4}
 
+_LARGE = 8 * 1024 * 1024
+
+
+def surely_too_many(raw: bytes, vertices: int) -> bool:
+    """Whether JSON text is so long, and has so many lists, that it is not worth the memory of decoding it."""
+    return len(raw) > _LARGE and raw.count(b"[") > vertices
+
 
 @dataclass(frozen=True, slots=True)
 class Flat:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oa_pipeline.convert.readers import open_reader
+from oa_pipeline.convert.readers import open_reader, ragged
 from oa_pipeline.convert.task import Limits
 from oa_pipeline.errors import ConvertError
 from oa_pipeline.sources.model import Format
@@ -179,6 +179,16 @@ def test_a_geometry_with_too_many_vertices_is_dropped_and_counted(tmp_path: Path
     found = read_esri(tmp_path, [feature(1, {"rings": [ring]}), feature(2)], limits=Limits(vertices=1000))
     assert found.column("n") == ["2"]
     assert found.counters["rows/dropped/too-many-vertices"] == 1
+
+
+def test_millions_of_vertices_are_dropped_without_being_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = json.dumps(feature(1, {"rings": [["HERE"]]})).replace('"HERE"', "[0,0]," * 2_500_000 + "[1,1]")
+    monkeypatch.setattr(ragged, "flatten", None)
+    found = read_esri(tmp_path, [feature(0), huge, feature(2)])
+    assert found.column("n") == ["0", "2"]
+    assert found.counters == {"rows/read": 3, "rows/dropped/too-many-vertices": 1}
 
 
 # ---- damaged dumps -------------------------------------------------------------------------------------

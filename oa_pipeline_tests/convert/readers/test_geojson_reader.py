@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oa_pipeline.convert.readers import geojson_stream
+from oa_pipeline.convert.readers import geojson_stream, ragged
 from oa_pipeline.convert.readers.geojson_reader import conform_columns
 from oa_pipeline.convert.task import Limits
 from oa_pipeline.errors import ConvertError, Problem
@@ -334,6 +334,20 @@ def test_a_geometry_with_too_many_vertices_is_dropped_and_counted(tmp_path: Path
     assert found.counters["rows/dropped/too-many-vertices"] == 1
 
 
+@pytest.mark.parametrize("shape", ["collection", "lines"])
+def test_millions_of_vertices_are_dropped_without_being_decoded(
+    tmp_path: Path, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = json.dumps(feature({"n": 1}, {"type": "LineString", "coordinates": ["HERE"]}))
+    huge = huge.replace('"HERE"', "[0,0]," * 2_500_000 + "[1,1]")
+    before, after = (json.dumps(one) for one in TWO)
+    text = "\n".join([before, huge, after]) if shape == "lines" else f"[{before},{huge},{after}]"
+    monkeypatch.setattr(ragged, "flatten", None)
+    found = read_geojson(tmp_path, text)
+    assert found.column("n") == ["1", "2"]
+    assert found.counters == {"rows/read": 3, "rows/dropped/too-many-vertices": 1}
+
+
 # ---- coordinate systems --------------------------------------------------------------------------------
 
 
@@ -393,6 +407,7 @@ HOSTILE = {
     "one-huge-feature": json.dumps(collection(feature({"a": "x" * 9_000_000}))),
     "one-huge-member": '{"name": "' + "x" * 9_000_000 + '"}',
     "one-huge-line": json.dumps(TWO[0]) + "\n{" + " " * 9_000_000 + "\n",
+    "endless-name": '{"' + "x" * 5_000_000,
     "not-json": "n,x,y\n1,2,3\n",
     "html": "<html><title>Not found</title></html>",
     "not-an-object": "{n: 1}",
