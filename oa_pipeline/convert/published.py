@@ -11,6 +11,8 @@ from .geometry import Bounds, merged_bounds
 from .outputs import Block, ContentHash, count_filled, open_writers, write_sample
 from .task import Output, Task
 
+PLAIN = "geojson-plain"
+
 
 class Published:
     """Writes blocks to every output and keeps the totals. `count` on one thread, `write` on another."""
@@ -29,11 +31,10 @@ class Published:
             data_source.layer,
             data_source.name,
             data_source.attributes,
-            task.formats,
+            tuple(PLAIN if task.plain_geojson and kind == "geojson" else kind for kind in task.formats),
             website=data_source.website,
             licence=data_source.licence.text,
             member=task.member,
-            plain=task.plain_geojson,
         )
 
     def count(self, block: Block, counters: Counters) -> None:

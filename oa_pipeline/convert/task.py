@@ -53,7 +53,7 @@ class Task:
     what: Literal["convert", "tests"] = "convert"
     formats: tuple[str, ...] = FORMATS
     member: str = ""  # name of the csv in its zip, where it is not the source's
-    plain_geojson: bool = False  # out.geojson beside, not instead of, out.geojson.gz
+    plain_geojson: bool = False  # out.geojson instead of out.geojson.gz
     limits: Limits = field(default_factory=Limits)
 
     def as_json(self) -> dict[str, Any]:

@@ -60,17 +60,26 @@ def features(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_run_leaves_every_output_and_says_so_in_its_index(local: str, tmp_path: Path, converter: Converter) -> None:
     folder = tmp_path / "out"
-    result = run(parsed(declared(local)), folder, converter, plain_geojson=True)
+    result = run(parsed(declared(local)), folder, converter)
 
     index = json.loads((folder / "index.json").read_text())
     assert index["problem"] is None
     assert index["rows"] == {"read": 3, "written": 3, "dropped": {}, "kept for geojson only": {"no-geometry": 1}}
     assert index["fields filled"]["street"] == 3
-    assert set(index["outputs"]) == {"geojson", "geojson-plain", "csv", "parquet", "sample"}
+    assert set(index["outputs"]) == {"geojson", "csv", "parquet", "sample"}
     for output in index["outputs"].values():
         assert (folder / output["file"]).stat().st_size == output["size"]
     assert {p.name for p in folder.iterdir()} == {path.name for path in result.files.values()}
     assert [f["properties"]["number"] for f in features(folder)] == ["1", "2", "3"]
+
+
+def test_plain_geojson_has_the_same_lines(local: str, tmp_path: Path, converter: Converter) -> None:
+    run(parsed(declared(local)), tmp_path / "packed", converter)
+    run(parsed(declared(local)), tmp_path / "plain", converter, plain_geojson=True)
+
+    packed = gzip.decompress((tmp_path / "packed" / "out.geojson.gz").read_bytes())
+    assert (tmp_path / "plain" / "out.geojson").read_bytes() == packed
+    assert not (tmp_path / "plain" / "out.geojson.gz").exists()
 
 
 def test_the_csv_holds_only_what_can_be_drawn(local: str, tmp_path: Path, converter: Converter) -> None:
