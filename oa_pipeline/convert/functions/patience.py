@@ -40,19 +40,21 @@ class Patience:
     def __enter__(self) -> Patience:
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGPROF, self._tick)
-            signal.setitimer(signal.ITIMER_PROF, self._seconds, self._seconds)
             self._armed = True
+            signal.setitimer(signal.ITIMER_PROF, self._seconds, self._seconds)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._armed:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.signal(signal.SIGPROF, self._former if self._former is not None else signal.SIG_DFL)
             self._armed = False
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            # A last tick may still wait for another thread; ignoring it drops it, where the default would end us.
+            signal.signal(signal.SIGPROF, signal.SIG_IGN)
+            signal.signal(signal.SIGPROF, self._former if self._former is not None else signal.SIG_DFL)
 
     def _tick(self, _signal: int, _frame: FrameType | None) -> None:
-        if self.position == self._last:
+        if self._armed and self.position == self._last:
             raise TooSlow(self.position)
         self._last = self.position

@@ -6,6 +6,8 @@ import re
 import warnings
 from dataclasses import dataclass
 
+import polars as pl
+
 from ...errors import ConvertError
 from ..task import Limits
 from .patience import Patience, TooSlow
@@ -93,8 +95,6 @@ def _translated(tree: object) -> tuple[str | None, str]:
 
 
 def _rust_takes(pattern: str) -> bool:
-    import polars as pl
-
     try:
         pl.select(pl.lit("").str.contains(pattern))
     except pl.exceptions.ComputeError:

@@ -123,6 +123,11 @@ def test_nested_chains_see_the_outer_value_and_give_theirs_back() -> None:
     assert value(chain(grab("a"), inner, wrap("oa:outer"), variable="outer"), {"a": "x", "b": "y"}) == "<<x-y>>"
 
 
+def test_a_nested_chain_leaves_nothing_but_its_value() -> None:
+    conform = {"city": chain(grab("a"), chain(wrap("oa:outer"), variable="inner"), "oa:inner", variable="outer")}
+    assert [m.column for m in program(conform, ["a"]).missing] == ["oa:inner"]
+
+
 def test_a_nested_chain_without_a_variable_works_on_the_outer_value() -> None:
     assert value(chain(grab("a"), chain(wrap("oa:w"), wrap("w")), variable="w"), {"a": "x"}) == "<<x>>"
 
