@@ -133,6 +133,17 @@ def ours(folder: Path, name: str, conform: str, rows: int, formats: str) -> Cost
     return run([oa, "process-one", str(file), str(folder / "out"), "--allow-local", "--formats", formats])
 
 
+def floor(folder: Path, name: str, conform: str, rows: int) -> str:
+    """GDAL's own reading of the columns that the conform names, where GDAL reads the format."""
+    if name in {"csv", "csv-projected", "esri", "geojson"}:
+        return ""
+    made = make(folder, name, rows)
+    held = json.dumps(CONFORMS[conform])
+    columns = [column for column in data.attributes(next(data.frames(1))).columns if f'"{column}"' in held]
+    cost = run([sys.executable, "-m", "benchmarks.floor", str(made.plain), *columns])
+    return f"; GDAL alone reads it in {cost.cpu:.1f} CPU s"
+
+
 def compare(folder: Path, name: str, conform: str, rows: int, alternations: int) -> None:
     """Prints one line: medians, and the ratio by CPU and by wall clock."""
     tenth = rows // 10
@@ -147,7 +158,8 @@ def compare(folder: Path, name: str, conform: str, rows: int, alternations: int)
     verdict = "reached" if by_cpu >= KINDS[name].target else f"short of {KINDS[name].target:.0f}"
     print(
         f"{name:<20}{conform:<10}{statistics.median(p.cpu for p in plain) * 10:>10.1f}{cpu:>10.2f}{wall:>10.2f}"
-        f"{by_cpu:>9.1f}x{by_wall:>9.1f}x{max(f.peak for f in fast) / MIB:>9.0f}  {verdict}",
+        f"{by_cpu:>9.1f}x{by_wall:>9.1f}x{max(f.peak for f in fast) / MIB:>9.0f}  {verdict}"
+        f"{floor(folder, name, conform, rows)}",
         flush=True,
     )
 
