@@ -158,8 +158,9 @@ def test_line_ends_of_all_kinds_part_rows_and_are_lf_inside_cells(tmp_path: Path
     assert found.column("n") == ["a\nb", "c"]
 
 
-def test_a_line_end_cut_by_a_block_is_one_line_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_text, "BLOCK_BYTES", len("n,x,y\r\na,1,2\r"))
+@pytest.mark.parametrize("block", range(8, 26))
+def test_a_line_end_cut_by_a_block_is_one_line_end(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_text, "BLOCK_BYTES", block)
     found = read_csv(tmp_path, 'n,x,y\r\na,1,2\r\n"b\r\nc",3,4\r')
     assert found.column("n") == ["a", "b\nc"]
     assert found.counters == {"rows/read": 2}
