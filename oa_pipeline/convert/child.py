@@ -27,7 +27,7 @@ def body(work: Path, events: int, walls: dict[str, str]) -> None:
     try:
         outcome = _BODIES[task.what](task, work, tell)
     except OAError as error:
-        outcome = Outcome(error.problem, str(error), error.cure)
+        outcome = Outcome(error.problem, error.detail, error.cure)
     except MemoryError:
         limit = task.limits.memory // 1024**2
         outcome = Outcome(

@@ -82,14 +82,14 @@ def process(
             return Result(steps.fetched, Outcome(None), {}, {"log": folder / OUTPUT_LOG}, same_download=True)
         except (SourceError, FetchError) as error:
             transient = isinstance(error, FetchError) and error.transient
-            outcome = Outcome(error.problem, str(error), error.cure)
+            outcome = Outcome(error.problem, error.detail, error.cure)
         except ConverterDied as error:
-            outcome = Outcome(error.problem, str(error), error.cure)
+            outcome = Outcome(error.problem, error.detail, error.cure)
         except OAError as error:
             if error.problem is Problem.OUR_FAULT:
                 log.say(str(error), level="ERROR")
                 raise
-            outcome = Outcome(error.problem, str(error), error.cure)
+            outcome = Outcome(error.problem, error.detail, error.cure)
         fetched = fetched or steps.fetched
         outcome = replace(outcome, warnings=(*outcome.warnings, *_coverage_warning(data_source)))
         _say_outcome(log, outcome)
@@ -280,5 +280,5 @@ def _say_outcome(log: RunLog, outcome: Outcome) -> None:
     elif outcome.problem is Problem.SKIPPED:
         log.say(str(outcome.problem))
     else:
-        cure = f" ({outcome.cure})" if outcome.cure and outcome.cure not in outcome.detail else ""
+        cure = f" ({outcome.cure})" if outcome.cure else ""
         log.say(f"{outcome.problem}: {outcome.detail}{cure}", level="ERROR")
