@@ -42,6 +42,10 @@ def clean_environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
+        # Batches come and go: memory that is given back and asked for again costs a tenth of the time in page faults.
+        "MALLOC_MMAP_THRESHOLD_": str(64 * 1024**2),
+        "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2),
+        "_RJEM_MALLOC_CONF": "dirty_decay_ms:5000,muzzy_decay_ms:5000",
         **gdal_environment(),
     }
 
