@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dagster._core.storage.sql import create_engine
+from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
 from dagster._serdes import ConfigurableClassData as ConfigurableClassData
 from dagster_postgres.storage import DagsterPostgresStorage as DagsterPostgresStorage
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .system import System
 
 TICK = 0.5
+PATIENCE = 900.0  # seconds in which not one run ends
 EXPECTED = {"succeeded", "skipped", "failed"}
 
 
@@ -27,10 +28,10 @@ def process_samples(system: System, terminal: Terminal, *, everything: bool) -> 
     """
     workplace = Workplace(system.settings)
     done = sync(workplace, system.instance)
-    terminal.say(f"source repository: {done}")
+    keys = sorted(system.instance.get_dynamic_partitions(PARTITIONS))
+    terminal.say(f"source repository: {len(keys):,} data sources ({done})")
     if system.settings.sources:
         return True
-    keys = sorted(system.instance.get_dynamic_partitions(PARTITIONS))
     before = queries.latest_runs(workplace.ledger(), keys)
     wanted = [key for key in keys if everything or key not in before]
     if not wanted:
@@ -41,15 +42,25 @@ def process_samples(system: System, terminal: Terminal, *, everything: bool) -> 
 
 
 def follow(system: System, workplace: Workplace, launched: Mapping[str, str], terminal: Terminal) -> bool:
-    """Tells of each run as it ends, until all have; whether the pipeline itself did what it should."""
+    """Tells of each run as it ends, until all have; whether the pipeline itself did what it should.
+
+    Gives up when none has ended for a quarter of an hour; the runs go on.
+    """
     left = dict(launched)
     good = True
+    until = time.monotonic() + PATIENCE
     while left:
         terminal.update(f"{len(left)} of {len(launched)} to go")
         time.sleep(TICK)
         system.check()
         ended = [key for key, run_id in left.items() if over(system, run_id)]
         rows = queries.latest_runs(workplace.ledger(), ended)
+        if ended:
+            until = time.monotonic() + PATIENCE
+        elif time.monotonic() > until:
+            terminal.done()
+            terminal.say(f"  no run has ended for {PATIENCE / 60:g} minutes: {', '.join(left)}; see the UI", "red")
+            return False
         for key in ended:
             good = told(rows.get(key), key, left.pop(key), terminal) and good
     terminal.done()
