@@ -21,6 +21,7 @@ from oa_pipeline_tests.servers import Response, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = "oa_pipeline_tests.convert.sandbox.bodies:body"
+UNFILTERED = "oa_pipeline_tests.convert.sandbox.unfiltered:body"
 
 # ---- GeoJSON -------------------------------------------------------------------------------------------
 
@@ -152,8 +153,9 @@ def test_a_converter_that_will_not_end_is_ended_and_leaves_no_process(act: Any, 
     assert not (ran.folder / "work").exists()
 
 
-def test_what_a_converter_left_running_ends_with_it(act: Any) -> None:
-    ran: Ran = act("detach")
+def test_what_a_converter_left_running_ends_with_it(tmp_path: Path) -> None:
+    with Converter(body=UNFILTERED, path=(ROOT,)) as unfiltered:
+        ran = Runs(tmp_path, unfiltered)(b"x,y,n\n1,2,7\n", CSV, name="data.csv", act="detach")
     left = int(ran.result.outcome.detail)
     for _ in range(100):
         if not alive(left):

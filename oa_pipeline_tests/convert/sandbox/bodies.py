@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
 import signal
@@ -9,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +93,43 @@ def connect(declared: dict[str, Any], _: int) -> str:
     return "connected"
 
 
+def break_out(declared: dict[str, Any], _: int) -> str:
+    """Tries what a filter of system calls is there to refuse; says what came of each."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def plain(result: int) -> str:
+        if result < 0:
+            raise OSError(ctypes.get_errno(), "")
+        return "done"
+
+    def knock() -> None:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(declared["socket"])
+
+    tries: dict[str, Callable[[], object]] = {
+        "a socket in the file system": knock,
+        "a pair of sockets": socket.socketpair,
+        "another program": lambda: os.execv("/bin/true", ["true"]),
+        "another process": lambda: os.fork() or os._exit(0),
+        "another process by its new call": lambda: plain(libc.syscall(435, 0, 0)),
+        "a signal to whoever asked": lambda: os.kill(declared["asker"], 0),
+        "a signal to everybody": lambda: os.kill(-1, 0),
+        "a look into another process": lambda: plain(libc.ptrace(16, declared["asker"], 0, 0)),
+        "a namespace": lambda: plain(libc.unshare(0x10000000)),
+        "a file system": lambda: plain(libc.mount(b"none", b".", b"tmpfs", 0, None)),
+        "a ring of input and output": lambda: plain(libc.syscall(425, 8, ctypes.create_string_buffer(256))),
+        "a signal to itself": lambda: os.kill(os.getpid(), 0),
+    }
+    said = {}
+    for name, attempt in tries.items():
+        try:
+            attempt()
+            said[name] = "done"
+        except OSError as error:
+            said[name] = errno.errorcode.get(error.errno or 0, "?")
+    return json.dumps(said)
+
+
 def environment(_: Any, __: int) -> str:
     return json.dumps(dict(os.environ))
 
@@ -151,6 +191,7 @@ ACTS = {
         open_files,
         shout,
         connect,
+        break_out,
         environment,
         look_around,
         link_out,
