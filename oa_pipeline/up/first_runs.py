@@ -1,4 +1,4 @@
-"""The sample sources: taken over, processed, and told about as they end."""
+"""The first runs: the source repository is taken over, the samples processed and told about as they end."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ EXPECTED = {"succeeded", "skipped", "failed"}
 
 
 def process_samples(system: System, terminal: Terminal, *, everything: bool) -> bool:
-    """Takes over the source repository and processes the bundled samples; whether nothing of ours failed.
+    """Takes over the source repository and processes the samples that never were; whether nothing of ours failed.
 
-    A repository of one's own is only taken over: thousands of runs are for a person to start.
+    A repository of one's own is only taken over: thousands of runs are for a person to start. `everything` says that
+    one wants them, and those again that were processed before.
     """
     workplace = Workplace(system.settings)
     done = sync(workplace, system.instance)
     keys = sorted(system.instance.get_dynamic_partitions(PARTITIONS))
     terminal.say(f"source repository: {len(keys):,} data sources ({done})")
-    if system.settings.sources:
+    if system.settings.sources and not everything:
         return True
     before = queries.latest_runs(workplace.ledger(), keys)
     wanted = [key for key in keys if everything or key not in before]
     if not wanted:
         return True
-    terminal.say(f"processing {len(wanted)} sample data sources")
+    terminal.say(f"processing {len(wanted):,} data sources")
     launched = {key: system.webserver.launch(key) for key in wanted}
     return follow(system, workplace, launched, terminal)
 
