@@ -53,7 +53,7 @@ class Published:
 
     def close(self, sample: tuple[tuple[str, ...], ...]) -> Mapping[str, Output]:
         """Completes all outputs; `sample` is a header and rows."""
-        made = {kind: writer.close() for kind, writer in self._writers.items()}
+        made = {"geojson" if kind == PLAIN else kind: writer.close() for kind, writer in self._writers.items()}
         if sample:
             made["sample"] = write_sample(self._folder / "sample.json", sample[0], sample[1:])
         return made
@@ -69,10 +69,14 @@ class Published:
         return self._hash.hexdigest()
 
     @property
+    def alike(self) -> bool:
+        """Whether no row differs from another."""
+        return self._hash.alike
+
+    @property
     def geometry_type(self) -> str:
         """OGR's name of what the source holds; the widest where there are several."""
         if len(self._kinds) == 1:
             return next(iter(self._kinds))
         plain = {kind.removeprefix("Multi") for kind in self._kinds}
         return f"Multi{plain.pop()}" if len(plain) == 1 else ("Geometry" if plain else "")
-
