@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from oa_pipeline.convert.task import Outcome, Task
+from oa_pipeline.convert.task import Outcome, Output, Task
 
 
 def body(work: Path, events: int, walls: dict[str, str]) -> None:
@@ -156,6 +156,36 @@ def link_out(declared: dict[str, Any], _: int) -> str:
     os._exit(0)
 
 
+def publish(declared: dict[str, Any], _: int) -> None:
+    """Answers with outputs that are not what they are said to be."""
+    name, kind = declared["file"], declared.get("as", "parquet")
+    made = Path(name)
+    match declared["is"]:
+        case "a link":
+            made.symlink_to(declared["read"])
+        case "a second name":
+            Path("other").write_bytes(b"12345")
+            made.hardlink_to("other")
+        case "a pipe":
+            os.mkfifo(made)
+        case "a folder":
+            made.mkdir()
+        case "a file":
+            made.write_bytes(b"12345")
+        case "sparse":
+            with made.open("wb") as file:
+                file.truncate(2**30)
+    answer = Outcome(None, rows=1, outputs={kind: Output(declared.get("path", name), 5, "0" * 64, 1)})
+    Path("outcome.json").write_text(json.dumps(answer.as_json()))
+    os._exit(0)
+
+
+def answer_with(declared: dict[str, Any], _: int) -> None:
+    """Answers with any text at all."""
+    Path("outcome.json").write_text(declared["answer"])
+    os._exit(0)
+
+
 def lie(_: Any, __: int) -> str:
     Path("outcome.json").write_text('{"problem": ["not", "an", "answer"]}')
     os._exit(0)
@@ -195,6 +225,8 @@ ACTS = {
         environment,
         look_around,
         link_out,
+        publish,
+        answer_with,
         lie,
         threads,
         descriptors,

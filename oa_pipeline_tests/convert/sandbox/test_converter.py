@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from oa_pipeline.convert.sandbox import Converter
-from oa_pipeline.convert.task import Limits, Outcome, Task
+from oa_pipeline.convert.task import Limits, Outcome, Output, Task
 from oa_pipeline.errors import ConverterDied
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -214,6 +214,28 @@ def test_an_answer_that_cannot_be_trusted_is_a_death(act: Act, tmp_path: Path, n
 
     with pytest.raises(ConverterDied, match="no usable answer"):
         act(name, read=str(tmp_path / "other.json"))
+
+
+WHOLE = Outcome(None, detail="é", bounds=(1.0, 2.0, 3.0, 4.0), outputs={"csv": Output("a.zip", 1, "0", 2)}).as_json()
+ODD = {
+    "no number": json.dumps({**WHOLE, "bounds": [1, 2, 3, float("nan")]}),
+    "text for a count": json.dumps({**WHOLE, "counters": {"rows/read": "many"}}),
+    "a list for an output": json.dumps({**WHOLE, "outputs": {"csv": ["a.zip", 1, "0"]}}),
+    "an unknown problem": json.dumps({**WHOLE, "problem": "It is all fine"}),
+    "half a surrogate": json.dumps({**WHOLE, "detail": "\ud800"}),
+    "lists without end": "[" * 200_000,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_answer_of_other_types_is_a_death(act: Act, name: str) -> None:
+    with pytest.raises(ConverterDied, match="no usable answer"):
+        act("answer_with", answer=ODD[name])
+
+
+def test_a_whole_answer_comes_through(act: Act) -> None:
+    assert replace(act("answer_with", answer=json.dumps(WHOLE)), peak_memory=0, cpu_seconds=0.0).as_json() == WHOLE
 
 
 def test_killing_whoever_asked_ends_the_converter(tmp_path: Path) -> None:
