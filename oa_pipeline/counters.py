@@ -5,7 +5,7 @@ rows/written                     rows in out.geojson
 rows/dropped/<cause>             rows left out of everything, by cause
 rows/kept/<cause>                rows in out.geojson that other outputs leave out, by cause
 field/<attribute>/filled         rows in which a published attribute has text
-text/<what>                      repairs to text (replaced characters, cut cells)
+text/<what>                      repairs to text (replaced characters, cut cells, cut values)
 geometry/<what>                  repairs to geometry (closed rings, stroked curves)
 """
 

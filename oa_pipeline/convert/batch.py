@@ -47,6 +47,7 @@ class Reader(Protocol):
     `columns`: every column of the file, in order, before `wanted` narrows them.
     `crs`: coordinate system of the geometry as pyproj reads it ("EPSG:4326", WKT); None where nothing tells.
     `missing_is_empty`: a plain mapping to an absent column gives "" in every attribute (ESRI), not null.
+    `remarks`: what a contributor should know, a sentence each.
     `counters`: rows/read, rows/dropped/<cause>, text/<what>: complete once the iteration has ended.
     """
 
@@ -54,6 +55,11 @@ class Reader(Protocol):
     crs: str | None
     missing_is_empty: bool
     counters: Counters
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """See above."""
+        ...
 
     def batches(self, wanted: frozenset[str]) -> Iterator[Batch]:
         """Yields the rows; `text` holds at least the columns of `wanted` that exist. Raises ConvertError."""

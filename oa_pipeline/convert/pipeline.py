@@ -144,7 +144,7 @@ class _Run:
             missing_is_empty=reader.missing_is_empty,
             limits=self.task.limits,
         )
-        self.warnings += program.warnings
+        self.warnings += (*reader.remarks, *program.warnings)
         for lost in program.missing:
             self.counters.add(f"field/{lost.attribute}/missing-column")
         return program

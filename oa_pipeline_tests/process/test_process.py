@@ -9,10 +9,14 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import shapely
+from pyogrio.raw import write
 
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.errors import Problem
@@ -263,3 +267,42 @@ def test_the_log_tells_the_story_without_secrets(tmp_path: Path, converter: Conv
     assert "rows/written: 3" in log
     assert "sentinel" not in log
     assert "sentinel" not in (tmp_path / "out" / "index.json").read_text()
+
+
+def test_where_several_layers_could_be_meant_the_one_read_is_named(tmp_path: Path, converter: Converter) -> None:
+    path, points = tmp_path / "a.gpkg", shapely.to_wkb(shapely.points([[1.0, 2.0], [3.0, 4.0]]))
+    for name in ("Roads", "Addresses"):
+        values, how = [np.array(["1", "2"], dtype=object)], {"geometry_type": "Point", "crs": "EPSG:4326"}
+        write(path, points, values, ["n"], driver="GPKG", layer=name, append=path.exists(), **how)
+    one = {**declared(f"file://{path}"), "conform": {"format": "gpkg", "number": "n", "street": "n"}}
+    warned = run(parsed(one), tmp_path / "one", converter).outcome.warnings
+    one["conform"]["layer"] = "Addresses"
+    named = run(parsed(one), tmp_path / "two", converter).outcome
+
+    assert "there is no `layer`: Roads is read, and not Addresses" in warned
+    assert (named.rows, named.warnings) == (2, ())
+
+
+def test_rows_that_are_all_the_same_are_told(tmp_path: Path, converter: Converter) -> None:
+    for rows, alike in ((["1,2,3,x"] * 40_000, True), ([*["1,2,3,x"] * 40_000, "1,2,4,x"], False)):
+        (tmp_path / "a.csv").write_text("\n".join(["lon,lat,n,s", *rows]))
+        outcome = run(parsed(declared(f"file://{tmp_path}/a.csv")), tmp_path / "out", converter).outcome
+
+        assert outcome.problem is None
+        assert any("rows are the same" in warning for warning in outcome.warnings) is alike
+
+
+def test_the_index_tells_when_and_with_what(local: str, tmp_path: Path, converter: Converter) -> None:
+    index = run(parsed(declared(local)), tmp_path / "out", converter).index
+
+    assert datetime.fromisoformat(index["started"]).tzinfo is not None
+    assert {"download", "rows", "convert", "total"} <= set(index["seconds"])
+    assert {"oa_pipeline", "python", "polars", "gdal", "geos", "proj"} <= set(index["versions"])
+
+
+def test_tests_that_passed_are_recorded_also_where_the_download_failed(tmp_path: Path, converter: Converter) -> None:
+    test = {"acceptance-tests": [{"description": "plain", "inputs": {"n": "1"}, "expected": {"number": "1"}}]}
+    result = run(parsed(declared(f"file://{tmp_path}/absent.csv", test=test)), tmp_path / "out", converter)
+
+    assert result.outcome.problem is Problem.DOWNLOAD_FAILED
+    assert result.index["tests"]["passed"] is True

@@ -9,6 +9,7 @@ What holds for every value:
   says that missing is empty.
 - A map or a constant with an integer gives that integer in JSON for `accuracy`, and text elsewhere.
 - In addresses number, street and unit are stripped at the end, and number loses one final ".0".
+- A value is no longer than a cell may be; longer ones are cut and counted.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class MissingColumn:
 class Program:
     """Computes the attributes of frame after frame, in the order of the file's rows."""
 
-    def __init__(self, stages: Stages, missing: tuple[MissingColumn, ...], notes: Notes) -> None:
-        """Made by compile_program."""
+    def __init__(self, stages: Stages, missing: tuple[MissingColumn, ...], notes: Notes, longest: int) -> None:
+        """Made by compile_program. Values of more than `longest` characters are cut."""
         self.wanted: frozenset[str] = stages.wanted
         self.missing = missing
         self.unknown = tuple(
@@ -59,6 +60,7 @@ class Program:
         )
         self.counters: Counters = notes.counters
         self._stages = stages
+        self._longest = longest
         self._rows = 0
 
     @property
@@ -74,7 +76,16 @@ class Program:
         """
         made = self._stages.run(text, self._rows + 1)
         self._rows += text.height
-        return made
+        return self._cut(made)
+
+    def _cut(self, made: pl.DataFrame) -> pl.DataFrame:
+        # Few characters of a conform can make many of each cell.
+        lengths = made.select(pl.all().str.len_bytes().max()).row(0)
+        long = [name for name, length in zip(made.columns, lengths, strict=True) if (length or 0) > self._longest]
+        for name in long:
+            over = made.get_column(name).str.len_chars() > self._longest
+            self.counters.add("text/cut-values", int(over.sum()))
+        return made.with_columns(pl.col(long).str.slice(0, self._longest)) if long else made
 
 
 def compile_program(
@@ -121,7 +132,7 @@ def compile_program(
             outputs[f"{attribute}:json"] = cell.json
     missing = tuple(MissingColumn(a, c, _closest(c, columns)) for a, c in notes.missing)
     notes.counters.add("text/missing-columns", len(missing))
-    return Program(plan.finish(outputs), missing, notes)
+    return Program(plan.finish(outputs), missing, notes, limits.cell_chars)
 
 
 def _is_missing(value: Value, at: At) -> bool:

@@ -7,9 +7,10 @@ import re
 
 import polars as pl
 
+from ...errors import ConvertError
 from ...sources.model import Column, Columns, Constant, FirstNonEmpty, FormatText, Join
 from .alphabet import WHITE_SPACE
-from .at import At, Cell
+from .at import MOST_FIELDS, At, Cell
 from .plan import Plan, Ref
 
 _SLOT = re.compile(r"\$([0-9]+)")
@@ -93,6 +94,10 @@ def format_text(value: FormatText, at: At) -> Cell:
         if 1 <= number <= len(cells):
             slots.append((value.template[end : match.start()], stripped(at.plan, cells[number - 1])))
         end = match.end()
+    if len(slots) > MOST_FIELDS:
+        raise ConvertError(
+            f"{len(slots)} fields in the format, more than {MOST_FIELDS}", cure="name fewer", place=at.place
+        )
     if not slots:
         return Cell(at.blank)
     before = tuple(text for text, _ in slots)

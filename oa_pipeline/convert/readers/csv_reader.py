@@ -25,6 +25,7 @@ class CsvReader:
     """A csv file whose header has been read. See `Reader` for the promises."""
 
     missing_is_empty = False
+    remarks: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -130,7 +130,9 @@ class CsvText:
             text = decoder.decode(block, final)
         except UnicodeError as error:
             raise ConvertError(
-                f"the file cannot be read as {self._encoding}: {error}", place="conform.encoding"
+                f"the file cannot be read as {self._encoding}: {error}",
+                cure="name the encoding that the file is in, such as utf-8 or cp1252",
+                place="conform.encoding",
             ) from None
         if _UNDECODABLE in text:
             self._count(text, block)

@@ -153,6 +153,7 @@ class EsriReader:
     """A dumped layer whose metadata has been read. See `Reader` for the promises."""
 
     missing_is_empty = True
+    remarks: tuple[str, ...] = ()
 
     def __init__(
         self, path: Path, columns: tuple[str, ...], conform: Conform, limits: Limits, *, heights: bool = False

@@ -68,6 +68,7 @@ class GeoJsonReader:
     """A GeoJSON file whose columns are known. See `Reader` for the promises."""
 
     missing_is_empty = False
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, path: Path, columns: tuple[str, ...], crs: str, limits: Limits) -> None:
         """`columns` are the properties' names, `crs` what the coordinates are in."""

@@ -113,6 +113,11 @@ class OgrReader:
     _names: dict[str, list[str]] = field(default_factory=dict)  # GDAL's names, and ours in order
     _types: dict[str, str] = field(default_factory=dict)  # OGR's types by our names
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """See `Reader`."""
+        return (self._layer.remark,) if self._layer.remark else ()
+
     def __post_init__(self) -> None:
         """Works out the columns' names: decoded, and two of one name told apart."""
         columns: list[str] = []

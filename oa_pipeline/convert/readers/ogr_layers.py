@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyogrio
@@ -13,11 +13,12 @@ from ..membernames import listing
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: its place in the file, from 0."""
+    """One layer: its place in the file, from 0. `remark`: what a contributor should know of how it was picked."""
 
     index: int
     name: str
     spatial: bool
+    remark: str = ""
 
 
 def pick_layer(path: Path, wanted: str | int | None) -> Layer:
@@ -30,7 +31,7 @@ def pick_layer(path: Path, wanted: str | int | None) -> Layer:
     if not layers:
         raise ConvertError("the file has no layers", place=path.name, cure="look whether it holds rasters only")
     if wanted is None:
-        return next((layer for layer in layers if layer.spatial), layers[0])
+        return _first(layers)
     found = _numbered(layers, wanted) if isinstance(wanted, int) else _named(layers, wanted)
     if found is None:
         raise ConvertError(
@@ -39,6 +40,14 @@ def pick_layer(path: Path, wanted: str | int | None) -> Layer:
             cure=f"`layer` may be {listing([layer.name for layer in layers], 40)}",
         )
     return found
+
+
+def _first(layers: list[Layer]) -> Layer:
+    spatial = [layer for layer in layers if layer.spatial]
+    if len(spatial) < 2:
+        return next(iter(spatial), layers[0])
+    first, others = spatial[0], listing([layer.name for layer in spatial[1:]], 10)
+    return replace(first, remark=f"there is no `layer`: {first.name} is read, and not {others}")
 
 
 def _numbered(layers: list[Layer], wanted: int) -> Layer | None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from oa_pipeline.convert.functions import program as programs
+from oa_pipeline.convert.task import Limits
+from oa_pipeline.errors import ConvertError
 from oa_pipeline.sources.values import FUNCTIONS
 
 from .rows import conformed, program, run, value
@@ -337,3 +339,19 @@ def test_a_later_attribute_may_use_an_earlier_one_before_its_clean_up() -> None:
     assert conformed(conform, [{"a": " 1.0"}])[0]["city"] == "<1>"
     null = {"city": "gone", "region": fn("join", fields=["oa:city", "a"])}
     assert conformed(null, [{"a": "1"}])[0]["region"] == "1"
+
+
+def test_a_value_that_functions_swell_is_cut_and_counted() -> None:
+    swelling = {"function": "regexp", "field": "a", "pattern": "", "replace": "é" * 40}
+    made = program({"city": swelling, "unit": "a"}, ["a"], limits=Limits(cell_chars=100))
+    rows = run(made, {"a": ["xx", "x"]})
+
+    assert [len(row["city"]) for row in rows] == [100, 81]
+    assert [row["unit"] for row in rows] == ["xx", "x"]
+    assert made.counters["text/cut-values"] == 1
+
+
+def test_a_format_of_very_many_fields_is_refused() -> None:
+    with pytest.raises(ConvertError, match="501 fields in the format"):
+        value({"function": "format", "fields": ["a"], "format": "$1 " * 501}, {"a": "x"})
+    assert value({"function": "format", "fields": ["a"], "format": "$1" * 500}, {"a": "x"}) == "x" * 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -181,8 +182,9 @@ def test_no_socket_program_process_or_namespace_is_to_be_had(act: Act, tmp_path:
         (tmp_path / "sock").chmod(0o777)
         outcome = act("break_out", socket=str(tmp_path / "sock"), asker=os.getpid())
 
-    if outcome.walls["calls"] != "up":
+    if "Seccomp:" not in Path("/proc/self/status").read_text() or platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip(f"this machine cannot raise it: {outcome.walls['calls']}")
+    assert outcome.walls["calls"] == "up"
     said = json.loads(outcome.detail)
     assert said.pop("a signal to itself") == "done"
     assert said.pop("another process by its new call") == "ENOSYS"
