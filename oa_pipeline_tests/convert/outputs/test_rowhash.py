@@ -3,6 +3,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,3 +55,14 @@ def plain(rows: list[str]) -> str:
 @given(hashes)
 def test_the_digest_is_as_defined(rows: list[str]) -> None:
     assert digest(rows) == plain(rows)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "alike"),
+    [([["0a", "0a"], ["0a"]], True), ([["0a", "0a"], ["0b"]], False), ([["0a", "0b"], ["0b"]], False), ([[]], True)],
+)
+def test_it_knows_whether_all_rows_are_the_same(blocks: list[list[str]], alike: bool) -> None:
+    held = ContentHash()
+    for block in blocks:
+        held.add(pl.Series([two * 8 for two in block], dtype=pl.String))
+    assert held.alike is alike

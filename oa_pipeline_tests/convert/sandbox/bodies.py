@@ -108,6 +108,7 @@ def break_out(declared: dict[str, Any], _: int) -> str:
 
     tries: dict[str, Callable[[], object]] = {
         "a socket in the file system": knock,
+        "a socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close(),
         "a pair of sockets": socket.socketpair,
         "another program": lambda: os.execv("/bin/true", ["true"]),
         "another process": lambda: os.fork() or os._exit(0),
