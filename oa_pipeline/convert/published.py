@@ -75,4 +75,3 @@ class Published:
             return next(iter(self._kinds))
         plain = {kind.removeprefix("Multi") for kind in self._kinds}
         return f"Multi{plain.pop()}" if len(plain) == 1 else ("Geometry" if plain else "")
-

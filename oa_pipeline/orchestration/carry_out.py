@@ -161,6 +161,7 @@ class _Run:
             self.data_source,
             folder,
             settings=self.workplace.settings,
+            converter=self.workplace.converter(),
             known_sha256=known,
             on_progress=on_progress,
         )

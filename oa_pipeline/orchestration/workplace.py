@@ -18,7 +18,15 @@ from .storage import database_url
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ..convert.sandbox import Converter
     from ..publish.store import Store
+
+_shared: list[Converter] = []
+
+
+def share_converter(converter: Converter) -> None:
+    """Makes every run of this process use this converter, rather than start one of its own."""
+    _shared[:] = [converter]
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,10 @@ class Workplace:
         from ..publish.store import open_store
 
         return open_store(self.settings.store_location, endpoint=self.settings.s3_endpoint)
+
+    def converter(self) -> Converter | None:
+        """The converter that the runs of this process share; None where each starts its own."""
+        return _shared[0] if _shared else None
 
     @contextlib.contextmanager
     def folder(self, key: str, number: int) -> Iterator[WorkFolder]:
