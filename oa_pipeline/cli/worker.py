@@ -12,6 +12,7 @@ from ..errors import SettingsError
 @click.command("worker")
 @click.option("--slots", type=click.IntRange(1), default=2, show_default=True, help="Runs at once.")
 @click.option("--module", "-m", default="oa_pipeline.definitions", show_default=True, help="Dagster's code location.")
+@click.option("--preload", multiple=True, help="A library that runs need and the module does not import. Repeatable.")
 @click.option("--drain", type=click.FloatRange(0), default=90.0, show_default=True,
               help="Seconds that runs have to finish once the worker is told to end.")  # fmt: skip
 @click.option("--grace", type=click.FloatRange(0), default=30.0, show_default=True,
@@ -21,7 +22,16 @@ from ..errors import SettingsError
               help="Seconds after which a silent worker is lost; as in dagster.yaml.")  # fmt: skip
 @click.option("--recycle", type=click.IntRange(1), default=500, show_default=True,
               help="Runs forked from one warm parent before it is replaced.")  # fmt: skip
-def worker(slots: int, module: str, drain: float, grace: float, beat: float, silent: float, recycle: int) -> None:
+def worker(
+    slots: int,
+    module: str,
+    preload: tuple[str, ...],
+    drain: float,
+    grace: float,
+    beat: float,
+    silent: float,
+    recycle: int,
+) -> None:
     """Carry out the runs that Dagster launches, each in a child forked from a warm parent.
 
     The first SIGTERM or Ctrl-C drains: nothing more is taken, runs finish or are handed back. The second hands them
@@ -40,7 +50,16 @@ def worker(slots: int, module: str, drain: float, grace: float, beat: float, sil
     if not os.environ.get("DAGSTER_HOME"):
         raise SettingsError("DAGSTER_HOME is not set", cure="name the folder that holds dagster.yaml")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    plan = Plan(slots=slots, module=module, beat=beat, silent=silent, drain=drain, grace=grace, recycle=recycle)
+    plan = Plan(
+        slots=slots,
+        module=module,
+        preload=preload,
+        beat=beat,
+        silent=silent,
+        drain=drain,
+        grace=grace,
+        recycle=recycle,
+    )
     with told_to_end() as told:
         url = database_url()
         upgrade(url)

@@ -5,6 +5,7 @@ Each entry has a test that fails when the installed Dagster no longer offers it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -88,8 +89,9 @@ def load_location(module: str) -> None:
     from dagster._core.definitions.reconstruct import ReconstructableRepository
     from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 
-    for target in loadable_targets_from_python_module(module, working_directory=None):
-        pointer = CodePointer.from_module(module, target.attribute, working_directory=None)
+    folder = str(Path.cwd())
+    for target in loadable_targets_from_python_module(module, working_directory=folder):
+        pointer = CodePointer.from_module(module, target.attribute, working_directory=folder)
         repository = ReconstructableRepository(pointer).get_definition()
         for job in repository.get_all_jobs():
             assert job.name

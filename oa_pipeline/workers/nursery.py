@@ -1,7 +1,8 @@
 """The warm parent: loads everything that a run needs once, then forks a child for each run that its worker asks for.
 
-`python -m oa_pipeline.workers.nursery FD MODULE` is started by the worker. It has no connection but the socket to its
-worker, no thread, and no open file that a run could spoil. It ends when its worker does, and its children with it.
+`python -m oa_pipeline.workers.nursery FD MODULE LIBRARY...` is started by the worker. It has no connection but the
+socket to its worker, no thread, and no open file that a run could spoil. It ends when its worker does, and its children
+with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +54,11 @@ class Warm:
     converter: Converter
 
 
-def warm(module: str) -> Warm:
-    """Loads everything. The converters' server comes first: it starts clean and loads its own while we do."""
+def warm(module: str, libraries: Sequence[str] = ()) -> Warm:
+    """Loads everything. The converters' server comes first: nothing that it could inherit is there yet."""
     converter = Converter()
     converter.start()
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *libraries):
         importlib.import_module(name)
     private.load_location(module)
     ref = private.instance_ref(os.environ["DAGSTER_HOME"])
@@ -180,7 +182,7 @@ def main(arguments: list[str]) -> None:
     os.set_inheritable(sock.fileno(), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(ENVIRONMENT)
-    prepared = warm(arguments[1])
+    prepared = warm(arguments[1], arguments[2:])
     nursery = Nursery(sock, prepared)
     try:
         from ..orchestration.version import code_version

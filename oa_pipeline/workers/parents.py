@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..convert.sandbox import wire
 from ..ledger.assignments import Assignment
 from .code import fingerprint
 
+log = logging.getLogger(__name__)
 PATIENCE = 20.0  # seconds for a parent to end once its worker let go of it
 
 
@@ -46,7 +48,7 @@ class Child:
 class Parent:
     """One warm process and its children."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, libraries: Sequence[str] = ()) -> None:
         """Starts it; `ready` comes with its first message, some seconds later."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.code = fingerprint()
@@ -57,7 +59,7 @@ class Parent:
         ours.setblocking(False)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "oa_pipeline.workers.nursery", str(theirs.fileno()), module],
+                [sys.executable, "-m", "oa_pipeline.workers.nursery", str(theirs.fileno()), module, *libraries],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # a Ctrl-C in the terminal is for the worker alone to pass on
@@ -91,6 +93,8 @@ class Parent:
                 self.gone = True
             elif message["is"] == "ready":
                 self.ready, self.version = True, str(message["code"])
+                if message["threads"] > 1:
+                    log.warning("the warm parent has %d threads: a library starts some on import", message["threads"])
             elif message["is"] == "leaving":
                 self.retired = True
             else:

@@ -42,10 +42,14 @@ STILLBORN = 3  # parents that did not come up, one after the other, before the w
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a worker works. Seconds, but for `slots` (runs at once), `recycle` (runs a parent) and `module`."""
+    """How a worker works: in seconds, but for `slots` (runs at once) and `recycle` (runs forked from one parent).
+
+    `module` is Dagster's code location, `preload` are libraries that runs need and it does not import.
+    """
 
     slots: int = 2
     module: str = "oa_pipeline.definitions"
+    preload: tuple[str, ...] = ()
     beat: float = 20.0
     silent: float = 60.0
     drain: float = 90.0  # an interruption notice gives two minutes
@@ -150,7 +154,7 @@ class Worker:
             if not worn and self._clock.strikes("code", self.plan.beat):
                 worn = fingerprint() != current.code
         if worn and not coming and not self._draining:
-            self._parents.append(Parent(self.plan.module))
+            self._parents.append(Parent(self.plan.module, self.plan.preload))
 
     def _hear(self) -> None:
         for parent in list(self._parents):

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from dagster import DagsterInstance, DagsterRunStatus, JobDefinition
+from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -54,6 +54,13 @@ run_retries: {{enabled: false}}
 """
 
 
+def remote_origin(job: str, module: str = LOCATION) -> RemoteJobOrigin:
+    """Where Dagster says that a job comes from."""
+    target = LoadableTargetOrigin(python_file=None, module_name=module)
+    where = ManagedGrpcPythonEnvCodeLocationOrigin(target, "tests")
+    return RemoteJobOrigin(RemoteRepositoryOrigin(where, "__repository__"), job)
+
+
 @dataclass(slots=True)
 class System:
     """Processes are started and ended by the test; what is left is ended at the end."""
@@ -83,27 +90,28 @@ class System:
         self.started.append(process)
         return process
 
-    def launch(self, name: str, job: JobDefinition | None = None, **tags: str) -> str:
+    def launch(self, name: str, **tags: str) -> str:
         """Puts a run into Dagster's queue and gives its id."""
-        run_id = self.create(name, job, **tags)
+        return self.submit(self.create(name, **tags))
+
+    def submit(self, run_id: str) -> str:
+        """Puts a run that was created into Dagster's queue."""
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         coordinator = self.instance.run_coordinator
         coordinator.submit_run(SubmitRunContext(dagster_run=run, workspace=None))  # type: ignore[arg-type]
         return run_id
 
-    def create(self, name: str, job: JobDefinition | None = None, **tags: str) -> str:
+    def create(self, name: str, **tags: str) -> str:
         repository = ReconstructableRepository.for_module(self.location, "defs", str(TOP))
-        definition = job or repository.get_definition().get_job(name)
-        origin = LoadableTargetOrigin(python_file=None, module_name=self.location)
-        where = ManagedGrpcPythonEnvCodeLocationOrigin(origin, "tests")
+        definition = repository.get_definition().get_job(name)
         op_name = next(iter(definition.graph.node_dict))
         schema = {"ops": {op_name: {"config": {"folder": str(self.scratch)}}}}
         run = self.instance.create_run_for_job(
             definition,
-            run_config=schema if definition.has_node_named(op_name) and job is None else {},
+            run_config=schema,
             tags={name.replace("__", "/"): value for name, value in tags.items()},
-            remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(where, "__repository__"), name),
+            remote_job_origin=remote_origin(name, self.location),
             job_code_origin=repository.get_reconstructable_job(name).get_python_origin(),
         )
         return run.run_id
