@@ -94,6 +94,8 @@ class Parent:
             elif message["is"] == "ready":
                 self.ready, self.version = True, str(message["code"])
                 if message["threads"] > 1:
+                    # Allocators' background threads (polars and pyarrow have such) are prepared for a fork; others
+                    # may hold a lock that no child ever gets.
                     log.warning("the warm parent has %d threads: a library starts some on import", message["threads"])
             elif message["is"] == "leaving":
                 self.retired = True

@@ -90,7 +90,7 @@ class Worker:
         self._bell = Bell(engine)
         self._clock = Clock()
         self._drain_until: float | None = None
-        self._stillborn = 0
+        self._stillborn, self._was_ready = 0, False
 
     def run(self, told: Told) -> int:
         """Works until it is told to end, and has drained. 0; 1 where no parent came up."""
@@ -161,7 +161,7 @@ class Worker:
             before = parent.ready
             parent.hear(self._on_message)
             if parent.ready and not before:
-                self._stillborn = 0
+                self._was_ready, self._stillborn = True, 0
                 for former in self._parents:
                     if former is not parent and former.ready and not former.retired:
                         former.retire()
@@ -174,7 +174,8 @@ class Worker:
         self._parents.remove(parent)
         parent.close()
         if not parent.ready:
-            self._stillborn += 1
+            # One that never worked will not at the next try; one that did may have been updated half way.
+            self._stillborn += 1 if self._was_ready else STILLBORN
         for child in [c for c in self.children.values() if c.parent is parent]:
             self._ended(child.assignment, "its parent process ended")
         self._clock.hasten("beat")

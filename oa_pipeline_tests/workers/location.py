@@ -29,6 +29,7 @@ def until(path: Path) -> None:
 def end_at_once(context: OpExecutionContext) -> None:
     note(context.op_config["folder"], "started")
     note(context.op_config["folder"], f"run-{context.run_id}")
+    note(context.op_config["folder"], f"parent-{os.getppid()}")
 
 
 @op(config_schema={"folder": str})
