@@ -57,10 +57,14 @@ class OAError(Exception):
         if problem is not None:
             self.problem = problem
 
+    @property
+    def detail(self) -> str:
+        """Place and message."""
+        return f"{self.place}: {self.message}" if self.place else self.message
+
     def __str__(self) -> str:
         """Place, message and cure on one line."""
-        text = f"{self.place}: {self.message}" if self.place else self.message
-        return f"{text} ({self.cure})" if self.cure else text
+        return f"{self.detail} ({self.cure})" if self.cure else self.detail
 
 
 class SettingsError(OAError):

@@ -1,4 +1,4 @@
-"""Text that PostgreSQL can hold: `text` and `jsonb` refuse U+0000, lone surrogates and NaN."""
+"""Text that can be kept and shown. PostgreSQL's `text` and `jsonb` refuse U+0000, lone surrogates and NaN."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import Any
 
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
 _DEEPEST = 200
+# Control characters, line ends of all kinds, half surrogates, and marks that change the direction of writing.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+
+
+def one_line(text: str) -> str:
+    """`text` for a log or a terminal: on one line, and nothing in it that moves the cursor or turns the writing."""
+    return _UNSHOWN.sub(" ", text).strip()
 
 
 def clean_text(text: str) -> tuple[str, int]:

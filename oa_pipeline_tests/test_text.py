@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oa_pipeline.text import clean_json, clean_text
+from oa_pipeline.text import clean_json, clean_text, one_line
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,17 @@ def test_endless_nesting_is_cut_not_followed() -> None:
     cleaned, repairs = clean_json(deep)
     assert repairs == 1
     assert json.loads(json.dumps(cleaned)) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        pytest.param("plain é 東 😀 …", "plain é 東 😀 …", id="untouched"),
+        pytest.param("one\r\ntwo\u2028three", "one two three", id="line-ends"),
+        pytest.param("a\x1b]0;owned\x07b\x9bm", "a ]0;owned b m", id="escapes"),
+        pytest.param("to\u202egnp.exe", "to gnp.exe", id="turned-writing"),
+        pytest.param("half\ud800", "half", id="lone-surrogate"),
+    ],
+)
+def test_what_is_shown_stays_on_its_line_and_moves_no_cursor(given: str, shown: str) -> None:
+    assert one_line(given) == shown

@@ -15,21 +15,23 @@ if TYPE_CHECKING:
     from ..orchestration.carry_out import Carried
 
 ROW_LOSS = 0.10  # the share of rows that may go from one good run to the next without a word
-Verdict = tuple[bool, str]
+Numbers = Mapping[str, int | float]
+Verdict = tuple[bool, str, Numbers]  # whether it passes, why, and what Dagster plots over time
+SKIPPED: Verdict = (True, "the source says to skip", {})
 
 
 def acceptance_tests(carried: Carried) -> Verdict:
     """The tests that the source file itself brings pass."""
     passed = carried.ending.tests_passed
     if passed is None:
-        return True, "the source has no tests"
-    return passed, "all pass" if passed else carried.ending.detail or "one or more fail"
+        return True, "the source has no tests", {}
+    return passed, "all pass" if passed else carried.ending.detail or "one or more fail", {}
 
 
 def not_empty(carried: Carried) -> Verdict:
     """There are rows."""
     rows = carried.ending.rows or 0
-    return rows > 0, f"{rows:,} rows"
+    return rows > 0, f"{rows:,} rows", {"rows": rows}
 
 
 def row_loss(carried: Carried) -> Verdict:
@@ -37,20 +39,22 @@ def row_loss(carried: Carried) -> Verdict:
     before = carried.last["rows"] if carried.last is not None else None
     rows = carried.ending.rows or 0
     if not before:
-        return True, "there is no earlier result to compare with"
+        return True, "there is no earlier result to compare with", {"rows": rows}
     change = (rows - before) / before
-    return change >= -ROW_LOSS, f"{before:,} rows before, {rows:,} now ({change:+.1%})"
+    numbers = {"rows": rows, "rows before": before, "change in percent": round(100 * change, 1)}
+    return change >= -ROW_LOSS, f"{before:,} rows before, {rows:,} now ({change:+.1%})", numbers
 
 
 def number_and_street(carried: Carried) -> Verdict:
     """Addresses have a number or a street somewhere."""
     if carried.data_source.layer != "addresses":
-        return True, "not a layer of addresses"
+        return True, "not a layer of addresses", {}
     counters = Counters(carried.ending.counters)
     number, street = counters["field/number/filled"], counters["field/street/filled"]
+    numbers = {"rows with number": number, "rows with street": street}
     if number or street:
-        return True, f"number in {number:,} rows, street in {street:,}"
-    return False, "number and street are empty in every row: see whether the conform names columns that exist"
+        return True, f"number in {number:,} rows, street in {street:,}", numbers
+    return False, "number and street are empty in every row: see whether the conform names columns that exist", numbers
 
 
 CHECKS: Mapping[str, Callable[[Carried], Verdict]] = {
@@ -75,13 +79,13 @@ def check_results(carried: Carried) -> Iterator[AssetCheckResult]:
     skipped has nothing to be judged, and passes.
     """
     for name, check in CHECKS.items():
-        passed, said = True, "the source says to skip"
+        passed, said, numbers = SKIPPED
         if carried.ending.status is not RunStatus.SKIPPED:
             if carried.ending.status is not RunStatus.SUCCEEDED and not _tests_stopped(carried, name):
                 continue
-            passed, said = check(carried)
+            passed, said, numbers = check(carried)
         yield AssetCheckResult(
-            check_name=name, passed=passed, severity=AssetCheckSeverity.WARN, description=said, metadata={"said": said}
+            check_name=name, passed=passed, severity=AssetCheckSeverity.WARN, description=said, metadata=dict(numbers)
         )
 
 

@@ -2,60 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.request import url2pathname
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
 from ..counters import Counters
+from ..errors import PublishError
 
 if TYPE_CHECKING:
     from ..orchestration.carry_out import Carried
     from ..publish.store import Store
 
 LONGEST_CELL = 80  # every event is stored for good, so a sample is a glimpse
+LONGEST_SAMPLE = 1024 * 1024  # bytes of sample.json that are worth a look
+MIB = 1024 * 1024
+STAGES = ("download", "unpack", "rows", "finish", "convert", "publish", "total")  # in the order of the work
+# What the files of a run are called. The kind "sample" is the file; the metadata "sample" is the table.
+FILES = {
+    "geojson": "GeoJSON", "csv": "csv zip", "parquet": "GeoParquet", "sample": "sample file", "log": "log",
+    "index": "index", "cache": "download",
+}  # fmt: skip
 
 
 def metadata_of(carried: Carried, store: Store) -> dict[str, Any]:
-    """What a person wants to see of a run that ended."""
+    """What a person wants to see of a run that ended, the most interesting first. What is empty is left out."""
     ending = carried.ending
-    counters = Counters(ending.counters)
-    found: dict[str, Any] = {
-        "run": carried.ticket.number,
-        "status": str(ending.status),
-        "unchanged": carried.unchanged,
-        "seconds": table(("stage", "seconds"), sorted(ending.seconds.items())),
-        "licence": licence(carried),
-    }
-    if ending.rows is not None:
-        found["dagster/row_count"] = ending.rows
-        found["rows read"] = counters["rows/read"]
-        found["dropped"] = table(("cause", "rows"), counters.under("rows/dropped").items())
-        found["kept for geojson only"] = table(("cause", "rows"), counters.under("rows/kept").items())
-        found["fields filled"] = table(("field", "rows", "share"), filled(carried, counters))
+    found: dict[str, Any] = {"status": how(carried), "run": carried.ticket.number}
     if ending.problem:
-        found["problem"] = ending.problem
-        found["detail"] = ending.detail
-        found["cure"] = ending.cure
+        found |= {"problem": ending.problem, "detail": ending.detail, "cure": ending.cure}
     if ending.warnings:
         found["warnings"] = MetadataValue.md("\n".join(f"- {warning}" for warning in ending.warnings))
+    if ending.rows is not None:
+        found |= rows(carried)
+    found["sample"] = sample(first_rows(carried, store))
+    found |= links(ending.outputs, store)
+    found["sizes"] = sizes(ending.outputs)
     if ending.cache is not None:
-        found["download bytes"] = ending.cache.size
+        found["download MiB"] = round(ending.cache.size / MIB, 3)
+    found["seconds by stage"] = table(("stage", "seconds"), in_order(ending.seconds))
+    if "total" in ending.seconds:
+        found["seconds"] = ending.seconds["total"]
     if ending.peak_memory:
-        found["peak memory bytes"] = ending.peak_memory
-    if ending.copy_of is not None:
-        found["copy of run"] = ending.copy_of
-    if carried.result is not None and carried.result.outcome.sample:
-        found["sample"] = sample(carried.result.outcome.sample)
-    found.update(links(ending.outputs, store))
-    if ending.website:
-        found["website"] = MetadataValue.url(ending.website)
-    return found
+        found["peak memory MiB"] = round(ending.peak_memory / MIB, 1)
+    found["publisher"] = address(carried.data_source.data)
+    found["website"] = address(ending.website)
+    found["licence"] = licence(carried)
+    return {name: value for name, value in found.items() if value not in (None, "")}
 
 
-def table(columns: Sequence[str], rows: Any) -> MetadataValue[Any]:
-    """A table with these columns."""
-    records = [TableRecord(dict(zip(columns, row, strict=True))) for row in rows]
+def how(carried: Carried) -> str:
+    """How the run ended, in a few words."""
+    if carried.unchanged:
+        return f"unchanged since run {carried.ending.copy_of}"
+    return str(carried.ending.status)
+
+
+def rows(carried: Carried) -> dict[str, Any]:
+    """How many rows there are, what became of the others, and what they hold."""
+    counters = Counters(carried.ending.counters)
+    return {
+        "dagster/row_count": carried.ending.rows,
+        "rows read": counters["rows/read"],
+        "rows dropped": sum(counters.under("rows/dropped").values()),
+        "dropped by cause": table(("cause", "rows"), counters.under("rows/dropped").items()),
+        "in GeoJSON only": table(("cause", "rows"), counters.under("rows/kept").items()),
+        "fields filled": table(("field", "rows", "share"), filled(carried, counters)),
+    }
+
+
+def in_order(seconds: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The stages as they follow each other."""
+    return sorted(seconds.items(), key=lambda item: (STAGES.index(item[0]) if item[0] in STAGES else 0, item[0]))
+
+
+def address(text: str) -> MetadataValue[Any] | str:
+    """A link where it is one, without passwords and tokens."""
+    from ..fetch.redact import redact
+
+    shown = redact(text)
+    return MetadataValue.url(shown) if shown.lower().startswith(("http://", "https://")) else shown
+
+
+def table(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> MetadataValue[Any] | None:
+    """A table with these columns; None where it would be empty."""
+    records = [TableRecord(dict(zip(columns, line, strict=True))) for line in lines]
+    if not records:
+        return None
     kinds = [_kind(records, name) for name in columns]
     schema = TableSchema([TableColumn(name, kind) for name, kind in zip(columns, kinds, strict=True)])
     return MetadataValue.table(records, schema)
@@ -70,18 +106,37 @@ def _kind(records: Sequence[TableRecord], name: str) -> str:
 
 
 def filled(carried: Carried, counters: Counters) -> list[tuple[str, int, str]]:
-    """In how many rows each published attribute has text."""
-    rows = carried.ending.rows or 0
-    counts = [(name, counters[f"field/{name}/filled"]) for name in carried.data_source.attributes]
-    return [(name, count, f"{count / rows:.1%}" if rows else "") for name, count in counts]
+    """In how many rows each published attribute has text; whether the conform maps it at all."""
+    conform = carried.data_source.conform
+    count = carried.ending.rows or 0
+    found = []
+    for name in carried.data_source.attributes:
+        held = counters[f"field/{name}/filled"]
+        mapped = conform is not None and conform.value(name) is not None
+        found.append((name, held, f"{held / count:.1%}" if count and (held or mapped) else "not mapped"))
+    return found
 
 
-def sample(rows: Sequence[Sequence[str]]) -> MetadataValue[Any]:
+def first_rows(carried: Carried, store: Store) -> Sequence[Sequence[str]]:
+    """The publisher's header and first rows; of an unchanged source from the result that it still has."""
+    if carried.result is not None:
+        return carried.result.outcome.sample or ()
+    stored = carried.ending.outputs.get("sample")
+    if stored is None or stored["size"] > LONGEST_SAMPLE:
+        return ()
+    with contextlib.suppress(PublishError, ValueError), store.open(stored["key"]) as held:
+        return list(json.load(held))
+    return ()
+
+
+def sample(lines: Sequence[Sequence[str]]) -> MetadataValue[Any] | None:
     """The first rows as the publisher has them."""
-    header = [f"{name[:LONGEST_CELL]}" or f"column {n}" for n, name in enumerate(rows[0], 1)]
+    if not lines:
+        return None
+    header = [f"{name[:LONGEST_CELL]}" or f"column {n}" for n, name in enumerate(lines[0], 1)]
     unique = [name if header.index(name) == n else f"{name} ({n + 1})" for n, name in enumerate(header)]
-    cells = [[cell[:LONGEST_CELL] for cell in row[: len(unique)]] for row in rows[1:]]
-    return table(unique, [row + [""] * (len(unique) - len(row)) for row in cells])
+    cells = [[cell[:LONGEST_CELL] for cell in line[: len(unique)]] for line in lines[1:]]
+    return table(unique, [line + [""] * (len(unique) - len(line)) for line in cells])
 
 
 def licence(carried: Carried) -> str:
@@ -96,12 +151,27 @@ def licence(carried: Carried) -> str:
 
 
 def links(outputs: Mapping[str, Mapping[str, Any]], store: Store) -> dict[str, Any]:
-    """Where each output is, and how big."""
+    """Where each file is."""
     found: dict[str, Any] = {}
-    for kind, output in sorted(outputs.items()):
+    for kind, output in in_files_order(outputs):
         url = store.url(output["key"])
-        found[kind] = (
-            MetadataValue.path(url.removeprefix("file://")) if url.startswith("file:") else MetadataValue.url(url)
-        )
-        found[f"{kind} bytes"] = output["size"]
+        is_file = url.startswith("file:")
+        found[FILES.get(kind, kind)] = MetadataValue.path(url2pathname(url[7:])) if is_file else MetadataValue.url(url)
     return found
+
+
+def sizes(outputs: Mapping[str, Mapping[str, Any]]) -> MetadataValue[Any] | None:
+    """How big each file is."""
+    return table(
+        ("file", "bytes", "rows"),
+        [
+            (FILES.get(kind, kind), output["size"], "" if output.get("rows") is None else f"{output['rows']:,}")
+            for kind, output in in_files_order(outputs)
+        ],
+    )
+
+
+def in_files_order(outputs: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The files, results first."""
+    known = list(FILES)
+    return sorted(outputs.items(), key=lambda item: (known.index(item[0]) if item[0] in known else len(known), item[0]))

@@ -5,6 +5,7 @@ the op runs, as every process of Dagster's imports this module.
 """
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,8 @@ def source(
         final=context.op_execution_context.retry_number >= RETRIES,
     )
     try:
-        carried = carry_out(workplace, order, say=context.log.info)
+        # The log's lines go to the run's standard output: a line of context.log is a row of the database.
+        carried = carry_out(workplace, order, say=context.log.info, echo=functools.partial(print, flush=True))
     except Superseded:
         attempt.leave_if_lost(workplace.ledger())
         raise Failure(
@@ -98,7 +100,7 @@ def told(carried: "Carried", workplace: Workplace) -> Iterator[MaterializeResult
     if ending.status is RunStatus.FAILED:
         yield from check_results(carried)
         said = f"{ending.problem}: {ending.detail}" if ending.detail else f"{ending.problem}"
-        cure = f" Cure: {ending.cure}" if ending.cure else ""
+        cure = f" ({ending.cure})" if ending.cure else ""
         raise Failure(f"{said}{cure}", metadata=metadata, allow_retries=False)
     version = ending.data_version
     if ending.status is RunStatus.SKIPPED:

@@ -141,6 +141,7 @@ def declared(data_source: DataSource, blobs: Mapping[str, str], commit: str) -> 
         digest=data_source.digest,
         blob_sha=blobs.get(data_source.source, ""),
         commit_sha=commit,
+        first=data_source.first,
     )
 
 

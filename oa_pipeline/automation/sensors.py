@@ -54,9 +54,19 @@ def look(instance: DagsterInstance, cursor: str | None, workplace: Workplace) ->
     name="lost_runs",
     minimum_interval_seconds=LOST_SECONDS,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Ends the runs of the ledger whose Dagster run has ended without telling it.",
+    description="Ends runs whose process was killed, in the ledger and in Dagster.",
 )
-def lost_runs(context: SensorEvaluationContext, workplace: ResourceParam[Workplace]) -> SkipReason:
-    """Nothing to launch, ever: it mends the ledger."""
-    ended = lost.end_lost_runs(context.instance, workplace.ledger())
-    return SkipReason(f"ended {len(ended)} lost runs: {ended}" if ended else "no run is lost")
+def lost_runs(context: SensorEvaluationContext, workplace: ResourceParam[Workplace]) -> SensorResult:
+    """Nothing to launch, ever: it tells the truth about runs that no longer can."""
+    return look_for_lost_runs(context.instance, context.cursor, workplace)
+
+
+def look_for_lost_runs(instance: DagsterInstance, cursor: str | None, workplace: Workplace) -> SensorResult:
+    """One tick. The cursor holds the runs that were silent at the last one."""
+    engine = workplace.ledger()
+    ended = lost.end_lost_runs(instance, engine)
+    suspects = [int(number) for number in (cursor or "").split()]
+    silenced, silent = lost.end_silent_runs(instance, engine, suspects)
+    ended += silenced
+    said = f"ended {len(ended)} lost runs: {ended}" if ended else "no run is lost"
+    return SensorResult(skip_reason=SkipReason(said), cursor=" ".join(map(str, silent)))

@@ -80,7 +80,7 @@ def _finish(result: Result, *, quiet: bool) -> None:
     if outcome.problem is None or outcome.problem is Problem.SKIPPED:
         return
     if not quiet:
-        cure = f"\n{outcome.cure}" if outcome.cure and outcome.cure not in outcome.detail else ""
+        cure = f"\n{outcome.cure}" if outcome.cure else ""
         click.echo(f"{outcome.problem}: {outcome.detail}{cure}", err=True)
     raise click.exceptions.Exit(1)
 

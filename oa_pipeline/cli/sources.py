@@ -53,13 +53,13 @@ def list_sources(pattern: str | None, as_json: bool) -> None:
 @sources.command("sync")
 def sync() -> None:
     """Make Dagster's partitions equal to the repository, once. The sensor does the same by itself."""
-    from dagster import DagsterInstance
-
     from ..automation.partitions import sync as bring_up_to_date
+    from ..orchestration.instance import instance_of
     from ..orchestration.workplace import Workplace
 
-    with DagsterInstance.get() as instance:
-        click.echo(str(bring_up_to_date(Workplace(Settings.from_env()), instance)))
+    settings = Settings.from_env()
+    with instance_of(settings) as instance:
+        click.echo(str(bring_up_to_date(Workplace(settings), instance)))
 
 
 def _repository() -> Repository:

@@ -27,12 +27,22 @@ def body(work: Path, events: int, walls: dict[str, str]) -> None:
     try:
         outcome = _BODIES[task.what](task, work, tell)
     except OAError as error:
-        outcome = Outcome(error.problem, str(error), error.cure)
+        outcome = Outcome(error.problem, error.detail, error.cure)
     except MemoryError:
         limit = task.limits.memory // 1024**2
         outcome = Outcome(
             Problem.CONFORM_FAILED, f"needs more than {limit} MiB of memory", "raise OA_CONVERT_MEMORY_MIB"
         )
     seconds = {**outcome.seconds, "convert": round(time.monotonic() - started, 3)}
-    outcome = replace(outcome, walls=walls, seconds=seconds)
-    (work / "outcome.json").write_text(json.dumps(outcome.as_json()))
+    outcome = replace(outcome, walls=walls, seconds=seconds, versions=_versions())
+    # Half a surrogate can come in from JSON and cannot go out: it would make the answer unreadable.
+    (work / "outcome.json").write_bytes(json.dumps(outcome.as_json(), ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _versions() -> dict[str, str]:
+    import pyogrio
+    import pyproj
+    import shapely
+
+    gdal = ".".join(map(str, pyogrio.__gdal_version__))
+    return {"gdal": gdal, "geos": shapely.geos_version_string, "proj": str(pyproj.__proj_version__)}

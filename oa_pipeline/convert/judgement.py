@@ -57,13 +57,15 @@ def refuse_mostly_bad(counters: Counters) -> None:
     raise ConvertError(f"{lost:,} of {read:,} rows cannot be used ({_listed(dropped)}): {likely}", cure=cure)
 
 
-def advice(counters: Counters, rows: int) -> tuple[str, ...]:
-    """Warnings about rows that were kept but cannot be used."""
+def advice(counters: Counters, rows: int, *, alike: bool = False) -> tuple[str, ...]:
+    """Warnings about rows that were kept but cannot be used. `alike`: no row differs from another."""
     kept = counters.under("rows/kept")
-    if not rows or sum(kept.values()) <= MOST * rows:
-        return ()
-    worst = max(kept, key=lambda cause: kept[cause])
-    return (f"{kept[worst]:,} of {rows:,} rows {_KEPT[worst]}",)
+    if rows and sum(kept.values()) > MOST * rows:
+        worst = max(kept, key=lambda cause: kept[cause])
+        return (f"{kept[worst]:,} of {rows:,} rows {_KEPT[worst]}",)
+    if alike and rows > 1:
+        return (f"all {rows:,} rows are the same: see whether the conform names the columns that differ",)
+    return ()
 
 
 _KEPT: Mapping[str, str] = {

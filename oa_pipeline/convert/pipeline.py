@@ -118,7 +118,7 @@ class _Run:
         except BaseException:
             outputs.abort()
             raise
-        self.warnings += judgement.advice(self.counters, outputs.rows)
+        self.warnings += judgement.advice(self.counters, outputs.rows, alike=outputs.alike)
         return Outcome(
             None,
             rows=outputs.rows,

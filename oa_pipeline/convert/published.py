@@ -53,7 +53,7 @@ class Published:
 
     def close(self, sample: tuple[tuple[str, ...], ...]) -> Mapping[str, Output]:
         """Completes all outputs; `sample` is a header and rows."""
-        made = {kind: writer.close() for kind, writer in self._writers.items()}
+        made = {"geojson" if kind == PLAIN else kind: writer.close() for kind, writer in self._writers.items()}
         if sample:
             made["sample"] = write_sample(self._folder / "sample.json", sample[0], sample[1:])
         return made
@@ -67,6 +67,11 @@ class Published:
     def content_hash(self) -> str:
         """The digest of all rows, whatever their order."""
         return self._hash.hexdigest()
+
+    @property
+    def alike(self) -> bool:
+        """Whether no row differs from another."""
+        return self._hash.alike
 
     @property
     def geometry_type(self) -> str:

@@ -96,19 +96,8 @@ class Outcome:
     walls: dict[str, str] = field(default_factory=dict)  # which sandbox walls stand, "up" or the reason why not
     peak_memory: int = 0  # bytes resident
     cpu_seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)  # of the libraries that are no Python packages
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary of JSON types."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, held: dict[str, Any]) -> Outcome:
-        """The inverse of `as_json`."""
-        made = dict(held)
-        made["problem"] = Problem(held["problem"]) if held["problem"] else None
-        made["outputs"] = {k: Output(**v) for k, v in held["outputs"].items()}
-        made["warnings"] = tuple(held["warnings"])
-        made["sample"] = tuple(tuple(row) for row in held["sample"])
-        made["tests"] = tuple(held["tests"])
-        made["bounds"] = tuple(held["bounds"]) if held["bounds"] else None
-        return cls(**made)

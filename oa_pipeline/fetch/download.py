@@ -107,10 +107,12 @@ class _Downloading:
         if not self._resuming or version is None:
             raise answer.failure
         total = int(found[3]) if found and found[3] != "*" else version.total
-        if not found or int(found[1]) != self.partial.size or total != version.total or answer.coded:
+        another = total != version.total and version.total is not None
+        if not found or int(found[1]) != self.partial.size or another or answer.coded:
             self._restart()
             self.partial.begin()
             raise Truncated("the server resumed at another place than asked", transient=True)
+        self.partial.expect(total)
         return self._stream(answer)
 
     def unchanged(self, answer: Answer) -> Download:

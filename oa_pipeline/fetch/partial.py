@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -106,9 +106,18 @@ class Partial:
         self._reset()
         self.version = Version(self._address, etag, last_modified, total)
         self._memo.unlink(missing_ok=True)
-        if self.version.condition:
+        self._remember(self.version)
+
+    def expect(self, total: int | None) -> None:
+        """Notes the size of the whole, where the answer that the parts began with did not say it."""
+        if self.version and self.version.total != total:
+            self.version = replace(self.version, total=total)
+            self._remember(self.version)
+
+    def _remember(self, version: Version) -> None:
+        if version.condition:
             with _our_disk(self._memo):
-                self._memo.write_text(json.dumps(asdict(self.version)))
+                self._memo.write_text(json.dumps(asdict(version)))
 
     def write(self, piece: bytes) -> None:
         """Appends `piece`; raises PublishError where the disk takes no more."""

@@ -29,6 +29,7 @@ class Declared:
     digest: str
     blob_sha: str = ""
     commit_sha: str = ""
+    first: bool = True
 
 
 def known(engine: sa.Engine) -> dict[str, str]:
@@ -51,7 +52,7 @@ def record(engine: sa.Engine, sources: Iterable[Declared], *, now: datetime) -> 
         {f: getattr(s, f) for f in Declared.__dataclass_fields__} | {"first_seen": now, "changed_at": now}
         for s in sources
     ]
-    kept = {"source", "layer", "name", "declared", "coverage", "digest", "blob_sha", "commit_sha", "changed_at"}
+    kept = {*Declared.__dataclass_fields__, "changed_at"} - {"key"}
 
     def work(connection: sa.Connection) -> None:
         for start in range(0, len(rows), BLOCK):

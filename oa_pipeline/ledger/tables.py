@@ -62,6 +62,7 @@ partitions = sa.Table(
     sa.Column("digest", sa.Text, nullable=False, comment="changes when the meaning of declared or coverage does"),
     sa.Column("blob_sha", sa.Text, nullable=False),
     sa.Column("commit_sha", sa.Text, nullable=False, server_default=""),
+    sa.Column("first", sa.Boolean, nullable=False, server_default=sa.true(), comment="of its layer in its file"),
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0", comment="fencing: the last one given out"),
     sa.Column("first_seen", moment, nullable=False),
     sa.Column("changed_at", moment, nullable=False),

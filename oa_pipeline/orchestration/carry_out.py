@@ -6,6 +6,7 @@ Ask the publisher whether anything changed; if so download, convert and publish;
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -55,9 +56,17 @@ class Order:
     final: bool = True
 
 
-def carry_out(workplace: Workplace, order: Order, *, say: Say, now: Callable[[], datetime] | None = None) -> Carried:
+def carry_out(
+    workplace: Workplace,
+    order: Order,
+    *,
+    say: Say,
+    echo: Say | None = None,
+    now: Callable[[], datetime] | None = None,
+) -> Carried:
     """Does the run and records its end. What is the source's fault is told by `Carried.ending`.
 
+    `say` gets the few lines that matter to whoever looks at the run, `echo` every line of its log as it is written.
     Raises Superseded if a newer run took over; whatever else stops it (an interrupt, a fault of ours) is recorded and
     raised again.
     """
@@ -65,7 +74,7 @@ def carry_out(workplace: Workplace, order: Order, *, say: Say, now: Callable[[],
     engine = workplace.ledger()
     ticket = open_run(engine, Opening(order.key, order.dagster_run_id, order.attempt, code_version()), now=moment())
     try:
-        run = _Run(workplace, order, ticket, say, moment)
+        run = _Run(workplace, order, ticket, say, echo, moment)
         try:
             with watched(
                 lambda: beat(engine, ticket, now=moment()),
@@ -91,16 +100,25 @@ class _Run:
     """The steps of one run, which share what they know."""
 
     def __init__(
-        self, workplace: Workplace, order: Order, ticket: Ticket, say: Say, moment: Callable[[], datetime]
+        self,
+        workplace: Workplace,
+        order: Order,
+        ticket: Ticket,
+        say: Say,
+        echo: Say | None,
+        moment: Callable[[], datetime],
     ) -> None:
         from ..sources.parse import parse_declared
 
-        self.workplace, self.order, self.ticket, self.say, self.moment = workplace, order, ticket, say, moment
+        self.workplace, self.order, self.ticket, self.moment = workplace, order, ticket, moment
+        self.say, self.echo = say, echo
         self.stage = FETCHING
         engine = workplace.ledger()
         declared = partitions.declared(engine, order.key)
         assert declared is not None  # no run is opened for what the ledger does not know
-        parsed = parse_declared(declared.declared, declared.coverage, declared.source, declared.layer)
+        parsed = parse_declared(
+            declared.declared, declared.coverage, declared.source, declared.layer, first=declared.first
+        )
         self.data_source = replace(parsed, digest=declared.digest)
         self.last = queries.latest_good_run(engine, order.key)
         self.store: Store = workplace.store()
@@ -144,6 +162,7 @@ class _Run:
                 Validators.from_json(dict(last["validators"])),
                 budget=budget_of(settings),
                 guard=guard_of(settings),
+                hosts=self.workplace.hosts,
             )
         except OAError:
             return False  # the download meets the same trouble, and has the words for it
@@ -163,7 +182,9 @@ class _Run:
             settings=self.workplace.settings,
             converter=self.workplace.converter(),
             known_sha256=known,
+            hosts=self.workplace.hosts,
             on_progress=on_progress,
+            echo=self.echo,
         )
 
     def _copy(self, last: queries.Row, result: Result | None) -> Carried:
@@ -174,8 +195,11 @@ class _Run:
         from ..publish.results import publish_run
 
         self.stage = "publish"
+        began = time.monotonic()
         stored: dict[str, StoredObject] = publish_run(
             self.store, self.ticket.number, self.data_source.source, self.order.key, result, folder
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
+        spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}
+        ending = replace(ending, seconds=spent)
         return replace(self.nothing, ending=ending, result=result, transient=result.transient)

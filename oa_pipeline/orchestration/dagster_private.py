@@ -18,6 +18,7 @@ from dagster._core.run_coordinator.base import SubmitRunContext as SubmitRunCont
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator as QueuedRunCoordinator
 from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig as RunQueueConfig
 from dagster._core.storage.sql import create_engine
+from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
 from dagster._serdes import ConfigurableClass as ConfigurableClass
 from dagster._serdes import ConfigurableClassData as ConfigurableClassData
 from dagster_postgres.storage import DagsterPostgresStorage as DagsterPostgresStorage

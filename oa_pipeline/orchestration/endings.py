@@ -52,11 +52,17 @@ def of_result(
         bounds=outcome.bounds,
         licence=data_source.licence,
         website=data_source.website,
-        seconds=dict(result.index.get("seconds", outcome.seconds)),
+        seconds=stages(result),
         cpu_seconds=outcome.cpu_seconds,
         peak_memory=outcome.peak_memory,
         walls=outcome.walls,
     )
+
+
+def stages(result: Result) -> dict[str, float]:
+    """Seconds by stage; `convert` holds those of the converter's own stages, `total` all of them."""
+    fetched = {"download": round(result.fetched.seconds, 3)} if result.fetched else {}
+    return {**fetched, **result.index.get("seconds", result.outcome.seconds)}
 
 
 def same_as(last: Mapping[str, Any], fetched: Fetched | None, now: datetime) -> Ending:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import SettingsError
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 # How runs are started: by the code server, a process each (`dagster dev`, with nothing else running) ...
 WITHOUT_WORKERS = """\
@@ -111,6 +119,28 @@ def with_workers(*, pull_request_slots: int = 1) -> str:
 
 def write_home(folder: Path, *, socket: Path, pull_request_slots: int = 1) -> None:
     """Makes `folder` a DAGSTER_HOME for workers, whose code server listens at `socket`."""
+    _write_settings(folder, pull_request_slots)
+    (folder / "workspace.yaml").write_text(WORKSPACE_YAML.format(socket=socket), encoding="utf-8")
+
+
+def _write_settings(folder: Path, pull_request_slots: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dagster.yaml").write_text(with_workers(pull_request_slots=pull_request_slots), encoding="utf-8")
-    (folder / "workspace.yaml").write_text(WORKSPACE_YAML.format(socket=socket), encoding="utf-8")
+
+
+def instance_of(settings: Settings) -> DagsterInstance:
+    """Dagster's instance: of DAGSTER_HOME where it is set, else the one that `oa up` has below OA_HOME.
+
+    Raises SettingsError where DAGSTER_HOME is no such folder.
+    """
+    from dagster import DagsterInstance
+
+    given = os.environ.get("DAGSTER_HOME")
+    folder = Path(given) if given else settings.home.resolve() / "dagster"
+    if not (folder / "dagster.yaml").is_file():
+        if given:
+            raise SettingsError(
+                f"DAGSTER_HOME={given} has no dagster.yaml", cure="correct it, or unset it to use the one below OA_HOME"
+            )
+        _write_settings(folder, 0)
+    return DagsterInstance.from_config(str(folder))

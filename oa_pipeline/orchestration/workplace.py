@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..settings import Settings
 from .storage import database_url
+from .workfolder import WorkFolder, work_folder
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ..convert.sandbox import Converter
+    from ..fetch import Hosts
     from ..publish.store import Store
 
 _shared: list[Converter] = []
@@ -60,34 +58,18 @@ class Workplace:
         """The converter that the runs of this process share; None where each starts its own."""
         return _shared[0] if _shared else None
 
-    @contextlib.contextmanager
-    def folder(self, key: str, number: int) -> Iterator[WorkFolder]:
+    @cached_property
+    def hosts(self) -> Hosts:
+        """Politeness towards publishers, shared by all that this process asks of them."""
+        from ..fetch import Hosts
+
+        return Hosts()
+
+    def folder(self, key: str, number: int) -> contextlib.AbstractContextManager[WorkFolder]:
         """A private folder for one run. It is the data source's own, in which a broken download can go on.
 
         Where a run that was overtaken has not yet left it, this run gets another. It is removed afterwards unless its
         `keep` was set.
         """
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        home = self.settings.home.resolve() / "work"
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (home / f"{name}.lock").open("a") as lock:
-            own = True
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                own = False
-            work = WorkFolder(home / (name if own else f"{name}-{number}"))
-            work.path.mkdir(exist_ok=True, mode=0o700)
-            try:
-                yield work
-            finally:
-                if not (work.keep and own):
-                    shutil.rmtree(work.path, ignore_errors=True)
-
-
-@dataclass(slots=True)
-class WorkFolder:
-    """A run's folder; `keep` it for the next try."""
-
-    path: Path
-    keep: bool = False
+        return work_folder(self.settings.home.resolve() / "work", name, number)

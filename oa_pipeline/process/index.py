@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 _VERSIONED = ("pyogrio", "pyproj", "shapely", "polars", "pyarrow", "isal", "msgspec")
 
 
-def index_of(data_source: DataSource, fetched: Fetched | None, outcome: Outcome, *, seconds: float) -> dict[str, Any]:
+def index_of(
+    data_source: DataSource, fetched: Fetched | None, outcome: Outcome, *, started: datetime, seconds: float
+) -> dict[str, Any]:
     """The facts of one run, in JSON types. `outputs` names files beside index.json."""
     counters = Counters(outcome.counters)
     problem = None
@@ -58,12 +61,17 @@ def index_of(data_source: DataSource, fetched: Fetched | None, outcome: Outcome,
             "share-alike": data_source.licence.share_alike,
         },
         "website": data_source.website,
-        "seconds": {**outcome.seconds, "total": round(seconds, 3)},
+        "started": f"{started.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "seconds": {**_download_seconds(fetched), **outcome.seconds, "total": round(seconds, 3)},
         "cpu seconds": round(outcome.cpu_seconds, 3),
         "peak memory": outcome.peak_memory,
         "walls": dict(outcome.walls),
-        "versions": versions(),
+        "versions": {**versions(), **outcome.versions},
     }
+
+
+def _download_seconds(fetched: Fetched | None) -> dict[str, float]:
+    return {"download": round(fetched.seconds, 3)} if fetched else {}
 
 
 def tests_passed(outcome: Outcome) -> bool | None:

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ..fetch.redact import redact
+from ..text import one_line
+
+if TYPE_CHECKING:
+    from ..convert.task import Outcome
+
+_LONGEST, _MOST = 4000, 100  # of what a converter says: characters of a text, warnings
+
+
+def readable_text(outcome: Outcome) -> Outcome:
+    """The outcome with texts fit to be shown anywhere: on one line, of bearable length, without secrets.
+
+    They may quote the publisher's file, and a converter that fell to it writes what that wants.
+    """
+
+    def fit(text: str) -> str:
+        return redact(one_line(text[:_LONGEST]))
+
+    warnings = tuple(fit(warning) for warning in outcome.warnings[:_MOST])
+    return replace(outcome, detail=fit(outcome.detail), cure=fit(outcome.cure), warnings=warnings)
 
 
 class RunLog:
@@ -31,8 +52,8 @@ class RunLog:
         self._file.close()
 
     def say(self, message: str, *, level: str = "INFO") -> None:
-        """One line."""
-        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {level:>7}: {redact(message)}"
+        """One line, whatever the message holds."""
+        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {level:>7}: {redact(one_line(message))}"
         self._file.write(line + "\n")
         self._file.flush()
         if self._echo is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ from ..errors import ConverterDied, FetchError, OAError, Problem, SourceError
 from ..fetch import Budget, Fetched, Guard, Hosts, fetch
 from ..fetch.model import Progress
 from ..settings import MIB, Settings
+from ..sources.keys import member_name
 from ..sources.model import DataSource
+from .folder import clear, set_apart, take
 from .index import index_of
-from .log import RunLog
+from .log import RunLog, readable_text
 
-OUTPUT_LOG, INDEX = "output.txt", "index.json"
-_KEPT = ("cache.", "esri.")  # a broken download goes on from these
+OUTPUT_LOG, INDEX, WORK = "output.txt", "index.json", "work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,9 @@ def process(
     download; one whose SHA-256 is `known_sha256` is not converted, and `Result.same_download` says so. `on_progress`
     gets a stage ("download", "convert"), how far it is, and of how much, where that is known.
     """
-    started = time.monotonic()
+    began, started = datetime.now(UTC), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    _clear(folder)
+    clear(folder, data_source.protocol, keep=fetched.path if fetched else None)
     steps = _Steps(data_source, folder, settings, formats, plain_geojson, hosts, on_progress or (lambda *_: None))
     steps.known_sha256 = known_sha256
     with RunLog(folder / OUTPUT_LOG, echo=echo) as log:
@@ -76,24 +79,25 @@ def process(
         transient = False
         try:
             with _own_or(converter, settings) as sandbox:
-                outcome, fetched = steps.run(sandbox, log, fetched)
+                outcome = steps.run(sandbox, log, fetched)
         except _SameDownload:
             log.say("done: the download is the one that was converted before")
             return Result(steps.fetched, Outcome(None), {}, {"log": folder / OUTPUT_LOG}, same_download=True)
         except (SourceError, FetchError) as error:
             transient = isinstance(error, FetchError) and error.transient
-            outcome = Outcome(error.problem, str(error), error.cure)
+            outcome = Outcome(error.problem, error.detail, error.cure)
         except ConverterDied as error:
-            outcome = Outcome(error.problem, str(error), error.cure)
+            outcome = Outcome(error.problem, error.detail, error.cure)
         except OAError as error:
             if error.problem is Problem.OUR_FAULT:
                 log.say(str(error), level="ERROR")
                 raise
-            outcome = Outcome(error.problem, str(error), error.cure)
-        fetched = fetched or steps.fetched
-        outcome = replace(outcome, warnings=(*outcome.warnings, *_coverage_warning(data_source)))
+            outcome = Outcome(error.problem, error.detail, error.cure)
+        fetched = steps.fetched
+        warnings = (*outcome.warnings, *_coverage_warning(data_source))
+        outcome = readable_text(replace(outcome, tests=steps.tests, warnings=warnings))
         _say_outcome(log, outcome)
-    index = index_of(data_source, fetched, outcome, seconds=time.monotonic() - started)
+    index = index_of(data_source, fetched, outcome, started=began, seconds=time.monotonic() - started)
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient)
 
@@ -118,23 +122,22 @@ class _Steps:
     on_progress: Callable[[str, int, int | None], None]
     fetched: Fetched | None = None
     known_sha256: str = ""
+    tests: tuple[dict[str, Any], ...] = ()
 
-    def run(self, converter: Converter, log: RunLog, fetched: Fetched | None) -> tuple[Outcome, Fetched | None]:
-        """The outcome, and the download where it came so far."""
+    def run(self, converter: Converter, log: RunLog, fetched: Fetched | None) -> Outcome:
+        """The outcome; `fetched` and `tests` tell how far it came."""
         if self.data_source.skip:
-            return Outcome(Problem.SKIPPED), None
-        tests: tuple[dict[str, Any], ...] = ()
+            return Outcome(Problem.SKIPPED)
         if self.data_source.tests and self.data_source.conform is not None:
             tried = self._in_sandbox(converter, log, self._task("tests", None))
-            tests = tried.tests
+            self.tests = tried.tests
             if tried.problem is not None:
-                return tried, None
-        self.fetched = fetched or self._fetch(log)
+                return tried
+        self.fetched = set_apart(fetched or self._fetch(log), self._task("convert", None))
         if self.known_sha256 and self.fetched.sha256 == self.known_sha256:
             raise _SameDownload
         readable(self.data_source)
-        outcome = self._in_sandbox(converter, log, self._task("convert", self.fetched))
-        return replace(outcome, tests=tests), self.fetched
+        return self._in_sandbox(converter, log, self._task("convert", self.fetched))
 
     def _fetch(self, log: RunLog) -> Fetched:
         def on_progress(progress: Progress) -> None:
@@ -164,20 +167,20 @@ class _Steps:
             name=self.data_source.name,
             declared=dict(self.data_source.declared),
             coverage=dict(self.data_source.coverage.declared),
-            input=f"../{fetched.path.name}" if fetched else "",
+            input=os.path.relpath(fetched.path, self.folder / WORK) if fetched else "",
             input_form=fetched.form if fetched else "file",
             file_name=fetched.file_name if fetched else "",
             content_type=fetched.content_type if fetched else "",
             what="tests" if what == "tests" else "convert",
             formats=self.formats,
-            member="" if self.data_source.first else f"{self.data_source.source}-{self.data_source.name}",
+            member="" if self.data_source.first else member_name(self.data_source.source, self.data_source.name),
             plain_geojson=self.plain_geojson,
             limits=limits_of(self.settings),
         )
 
     def _in_sandbox(self, converter: Converter, log: RunLog, task: Task) -> Outcome:
         """Runs the task below `folder` and takes over the files that its outcome names, and no others."""
-        work = self.folder / "work"
+        work = self.folder / WORK
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
 
@@ -189,9 +192,7 @@ class _Steps:
         try:
             path = self.fetched.path if self.fetched and task.input else None
             outcome = converter.run(task, work, input=path, on_event=on_event)
-            for output in outcome.outputs.values():
-                name = Path(output.path).name
-                _take(work / name, self.folder / name)
+            take(outcome.outputs, task, work, self.folder)
             return outcome
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -236,28 +237,12 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _take(made: Path, kept: Path) -> None:
-    if made.is_symlink() or not made.is_file():
-        raise OAError(f"the converter named {made.name}, which is no file of its own")
-    made.chmod(0o644)
-    made.replace(kept)
-
-
-def _clear(folder: Path) -> None:
-    """Removes what an earlier run left, except a download that can go on."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif not path.name.startswith(_KEPT):
-            path.unlink()
-
-
 def _files(folder: Path, fetched: Fetched | None, outcome: Outcome) -> dict[str, Path]:
     files = {"log": folder / OUTPUT_LOG, "index": folder / INDEX}
     if fetched is not None:
         files["cache"] = fetched.path
     for kind, output in outcome.outputs.items():
-        files[kind] = folder / Path(output.path).name
+        files[kind] = folder / output.path
     return files
 
 
@@ -280,5 +265,5 @@ def _say_outcome(log: RunLog, outcome: Outcome) -> None:
     elif outcome.problem is Problem.SKIPPED:
         log.say(str(outcome.problem))
     else:
-        cure = f" ({outcome.cure})" if outcome.cure and outcome.cure not in outcome.detail else ""
+        cure = f" ({outcome.cure})" if outcome.cure else ""
         log.say(f"{outcome.problem}: {outcome.detail}{cure}", level="ERROR")

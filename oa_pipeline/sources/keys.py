@@ -6,6 +6,7 @@ control characters, `%`, a slash inside a name, and dots where they could mean a
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -51,6 +52,17 @@ def folder_name(part: str) -> str:
 def base_name(source: str) -> str:
     """The last segment: `alameda` of `us/ca/alameda`."""
     return source.rsplit("/", 1)[-1]
+
+
+def member_name(source: str, name: str) -> str:
+    """What the csv of another than the first data source of a file is called: `us/ca/alameda-city`.
+
+    One file's name whatever the data source's is, and no longer than file systems bear.
+    """
+    made = f"{source}-{folder_name(name)}"
+    if _too_long(base_name(made)):
+        made = f"{source}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return made
 
 
 def source_of(path: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -52,12 +51,14 @@ def parse_source(text: bytes, path: str) -> Source:
         raise error.located(path, *document.locate(error.where)) from None
 
 
-def parse_declared(declared: dict[str, Any], coverage: dict[str, Any], source: str, layer: str) -> DataSource:
+def parse_declared(
+    declared: dict[str, Any], coverage: dict[str, Any], source: str, layer: str, *, first: bool = True
+) -> DataSource:
     """The data source whose `declared` object and coverage these are: equal to the one `parse_source` gave.
 
-    Its place among the others of its file is not known here: it counts as the first of its layer.
+    Whether it is the `first` of its layer in the file, the object does not tell.
     """
-    return _data_source(declared, Coverage(coverage), source, Layer(layer), ())
+    return _data_source(declared, Coverage(coverage), source, Layer(layer), (), first=first)
 
 
 def _source(document: Document, name: str, blob_sha: str) -> Source:
@@ -71,15 +72,17 @@ def _source(document: Document, name: str, blob_sha: str) -> Source:
     for one in declared_in(held):
         layer = _known(Layer, one.layer)
         if layer:
-            made = _data_source(one.held, Coverage(coverage or {}), name, layer, one.where)
             first = not any(other == one.layer for other, _ in found)
-            found.setdefault((one.layer, made.name), made if first else replace(made, first=False))
+            made = _data_source(one.held, Coverage(coverage or {}), name, layer, one.where, first=first)
+            found.setdefault((one.layer, made.name), made)
     schema = held.get("schema")
     version = schema if isinstance(schema, int) and not isinstance(schema, bool) else 2
     return Source(name, 1 if is_flat(held) else version, tuple(found.values()), Coverage(coverage or {}), blob_sha)
 
 
-def _data_source(held: Any, coverage: Coverage, source: str, layer: Layer, where: JsonPath) -> DataSource:
+def _data_source(
+    held: Any, coverage: Coverage, source: str, layer: Layer, where: JsonPath, *, first: bool
+) -> DataSource:
     if not isinstance(held, dict):
         raise PlacedError(f"a data source must be an object, not {kind(held)}", cure="put it in { }", where=where)
     name = text_at(held, "name", where)
@@ -105,15 +108,20 @@ def _data_source(held: Any, coverage: Coverage, source: str, layer: Layer, where
         coverage=coverage,
         request_headers=_headers(held.get("request"), (*where, "request")),
         declared=held,
-        digest=_digest(held, coverage),
+        first=first,
+        digest=_digest(held, coverage, first),
     )
 
 
-def _digest(held: dict[str, Any], coverage: Coverage) -> str:
-    """Covers the order of the conform's attributes, which can matter to chains, and not the name."""
+def _digest(held: dict[str, Any], coverage: Coverage, first: bool) -> str:
+    """Covers the order of the conform's attributes, which can matter to chains, and not the name.
+
+    Also covers whether it is the first of its layer: others publish their csv under another name.
+    """
     conform = held.get("conform")
     order = list(conform) if isinstance(conform, Mapping) else []
     said = [{key: value for key, value in held.items() if key != "name"}, order, coverage.declared]
+    said += [] if first else ["not the first"]
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -25,8 +25,8 @@ class Leave(BaseException):
 def up(settings: Settings, *, once: bool = False, terminal: Terminal | None = None) -> int:
     """Starts everything, processes the samples that never were, and stays until it is told to stop.
 
-    `once`: processes every sample, then stops. The exit status is 0 where all went as it should (a source that is at
-    fault is a result like another), 1 where a service or the pipeline itself failed, 2 where a setting is wrong.
+    `once`: processes every data source, then stops. The exit status is 0 where all went as it should (a source that is
+    at fault is a result like another), 1 where a service or the pipeline itself failed, 2 where a setting is wrong.
     """
     from .first_runs import process_samples
     from .system import running

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OAError, SettingsError
+from ..ledger.engine import ledger_engine
 from ..orchestration import embedded
 from ..orchestration.instance import write_home
 from ..settings import Settings
 from .graphql import Webserver
+from .leftovers import end_leftovers
 from .services import Service, program, start
 from .terminal import Terminal
 
@@ -84,6 +86,8 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         (home / "logs").mkdir(exist_ok=True)
         system = System(Settings.from_env(), dagster_home, open_instance(dagster_home, stack), Webserver(port))
         stack.callback(stop_all, system, terminal)
+        if ended := end_leftovers(system.instance, ledger_engine(url), code_socket):
+            terminal.say(f"runs cut off when the last `oa up` was killed: {len(ended)}; they count as failed")
         launch(system, "code-server", "dagster", "code-server", "start", "-m", "oa_pipeline.definitions",
                "--location-name", "oa_pipeline", "--socket", str(code_socket))  # fmt: skip
         yield finish(system, code_socket)

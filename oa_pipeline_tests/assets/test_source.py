@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -172,14 +173,24 @@ def test_a_source_is_published_and_shows_what_a_person_wants_to_see(
         )
     }  # fmt: skip
     shown = metadata(result)
-    assert (shown["dagster/row_count"], shown["rows read"], shown["unchanged"]) == (239, 240, False)
-    assert shown["licence"] == "Public domain"
-    assert [r.data for r in shown["dropped"]]
-    assert {r.data["field"]: r.data["share"] for r in shown["fields filled"]}["street"] == "100.0%"
-    assert shown["sample"]
-    assert Path(shown["geojson"]).is_file()
+    assert (shown["dagster/row_count"], shown["rows read"], shown["rows dropped"]) == (239, 240, 1)
+    assert (shown["status"], shown["licence"]) == ("succeeded", "Public domain")
+    assert [r.data for r in shown["dropped by cause"]] == [{"cause": "bad-coordinates", "rows": 1}]
+    shares = {r.data["field"]: r.data["share"] for r in shown["fields filled"]}
+    assert (shares["street"], shares["unit"]) == ("100.0%", "not mapped")
+    assert shown["sample"][0].data["STREET"] == "Anchor Lane"
+    assert Path(shown["GeoJSON"]).is_file()
+    assert {r.data["file"]: r.data["bytes"] for r in shown["sizes"]}["GeoJSON"] == Path(shown["GeoJSON"]).stat().st_size
+    stages = [r.data["stage"] for r in shown["seconds by stage"]]
+    assert (stages[0], stages[-2:]) == ("download", ["publish", "total"])
+    assert "in GeoJSON only" not in shown, "an empty table tells nothing"
     assert checks(result) == {"acceptance_tests": True, "not_empty": True, "number_and_street": True, "row_loss": True}
-    assert not list((workplace.settings.home / "work").glob("*[!k]"))
+    assert list((workplace.settings.home / "work").iterdir()) == []
+
+
+def test_the_log_of_a_run_is_its_standard_output(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    run(HARBOUR)
+    assert "done: 239 rows" in capsys.readouterr().out
 
 
 def test_an_unchanged_source_is_what_it_was_and_is_not_converted_again(run: Any, engine: sa.Engine) -> None:
@@ -192,7 +203,8 @@ def test_an_unchanged_source_is_what_it_was_and_is_not_converted_again(run: Any,
     assert data_version(first) == data_version(second) == data_version(third)
     assert (two["copy_of"], three["copy_of"]) == (one["id"], one["id"])
     assert two["outputs"] == one["outputs"]
-    assert metadata(second)["unchanged"] is True
+    assert metadata(second)["status"] == f"unchanged since run {one['id']}"
+    assert metadata(second)["sample"] == metadata(first)["sample"]
     assert two["seconds"] == {}
     assert queries.latest_good_run(engine, HARBOUR)["id"] == three["id"]  # type: ignore[index]
 
@@ -221,6 +233,26 @@ def test_it_is_converted_again_when_asked_or_when_the_result_would_not_stand(
     second = run(HARBOUR, force=what == "force")
     assert latest(engine, HARBOUR)["copy_of"] is None
     assert (data_version(first) == data_version(second)) is (what != "source file")
+
+
+def test_the_second_addresses_of_a_file_have_a_csv_of_their_own(
+    run: Any, workplace: Workplace, engine: sa.Engine
+) -> None:
+    data = workplace.settings.home.parent / "x.csv"
+    data.write_text("n,s,x,y\n1,A,2,3\n")
+    path = Path(workplace.settings.sources) / "sources/xx/two.json"
+    both = [{"name": name, "protocol": "http", "data": data.as_uri(), "conform": CSV} for name in ("one", "two")]
+
+    def csv_of(name: str) -> list[str]:
+        run(f"xx/two/addresses/{name}")
+        stored = latest(engine, f"xx/two/addresses/{name}")["outputs"]["csv"]["key"]
+        with zipfile.ZipFile(Path(workplace.store().location, stored)) as held:
+            return [member for member in held.namelist() if member.endswith(".csv") and "summary" not in member]
+
+    for order, expected in ((both, "xx/two-two.csv"), (both[1:], "xx/two.csv")):
+        text = {"schema": 2, "coverage": {"country": "xx"}, "layers": {"addresses": order}}
+        path.write_text(json.dumps(text))
+        assert csv_of("two") == [expected], "also once it has become the first"
 
 
 def test_a_source_at_fault_fails_with_problem_and_cure_and_keeps_the_last_result(

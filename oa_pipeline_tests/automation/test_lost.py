@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from oa_pipeline.automation.lost import end_lost_runs
+from oa_pipeline.automation.lost import SILENCE, end_lost_runs, end_silent_runs
+from oa_pipeline.automation.sensors import look_for_lost_runs
 from oa_pipeline.ledger import queries
 from oa_pipeline.ledger.partitions import Declared, record
-from oa_pipeline.ledger.runs import Opening, open_run
+from oa_pipeline.ledger.runs import Opening, beat, open_run
+from oa_pipeline.orchestration.workplace import Workplace
+from oa_pipeline.settings import Settings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -45,3 +48,28 @@ def test_a_run_is_over_when_dagster_says_so(
     assert row is not None
     assert row["status"] == ours
     assert ended == ([] if ours == "running" else [ticket.number])
+
+
+def test_a_run_that_stays_silent_is_failed_at_the_second_look(
+    instance: DagsterInstance, engine: sa.Engine, database: str
+) -> None:
+    record(engine, [Declared(f"x/addresses/{n}", "x", "addresses", n, {}, {}, n) for n in "ab"], now=NOW)
+    runs = {name: create_run_for_test(instance, status=DagsterRunStatus.STARTED) for name in ("a", "b")}
+    tickets = {n: open_run(engine, Opening(f"x/addresses/{n}", run.run_id), now=NOW) for n, run in runs.items()}
+    later = NOW + SILENCE + timedelta(seconds=1)
+    assert end_silent_runs(instance, engine, [], now=NOW) == ([], [])
+    ended, suspects = end_silent_runs(instance, engine, [], now=later)
+    assert (ended, sorted(suspects)) == ([], sorted(t.number for t in tickets.values()))
+    beat(engine, tickets["b"], now=later)
+    assert end_silent_runs(instance, engine, suspects, now=later) == ([tickets["a"].number], [])
+    statuses = {name: instance.get_run_by_id(run.run_id).status for name, run in runs.items()}  # type: ignore[union-attr]
+    assert statuses == {"a": DagsterRunStatus.FAILURE, "b": DagsterRunStatus.STARTED}
+    rows = {name: queries.run(engine, ticket.number) for name, ticket in tickets.items()}
+    assert (rows["a"]["status"], rows["b"]["status"]) == ("lost", "running")  # type: ignore[index]
+
+    # The sensor remembers its suspects from one tick to the next.
+    workplace = Workplace(Settings(database_url=database))
+    first = look_for_lost_runs(instance, None, workplace)
+    assert first.cursor == str(tickets["b"].number)
+    second = look_for_lost_runs(instance, first.cursor, workplace)
+    assert (second.cursor, "ended 1 lost runs" in str(second.skip_reason)) == ("", True)

@@ -18,7 +18,7 @@ CSV = "lon,lat,n,s\n-122.1,37.5,1,Main St\n"
 
 
 def oa(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OA_")} | environment
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("OA_", "DAGSTER_"))} | environment
     return subprocess.run([*OA, *map(str, arguments)], capture_output=True, text=True, env=env, timeout=120)
 
 
@@ -54,6 +54,16 @@ def test_process_one_prints_the_index_and_writes_where_it_said(source: Path, tmp
     assert (done.returncode, done.stdout) == (0, f"{index}\n")
     assert json.loads(index.read_text())["rows"]["written"] == 1
     assert json.loads((index.parent / "out.geojson").read_text())["properties"]["street"] == "Main St"
+
+
+@pytest.mark.parametrize("given", ["", "nowhere"], ids=["unset", "no such folder"])
+def test_sources_sync_finds_dagsters_home(home: Path, database: str, given: str) -> None:
+    place = {"DAGSTER_HOME": str(home / given)} if given else {}
+    done = oa("sources", "sync", OA_HOME=str(home), OA_DATABASE_URL=database, **place)
+    if given:
+        assert (done.returncode, "DAGSTER_HOME" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    else:
+        assert (done.returncode, done.stdout) == (0, "8 added\n"), done.stderr
 
 
 def test_formats_choose_the_outputs(source: Path, tmp_path: Path) -> None:

@@ -52,3 +52,9 @@ def test_no_rows_is_a_problem_of_its_own(counts: dict[str, int], said: str) -> N
 def test_points_off_the_earth_bring_advice_but_no_failure() -> None:
     assert "is `srs` missing" in advice(Counters({"rows/kept/out-of-range": 6}), 10)[0]
     assert advice(Counters({"rows/kept/out-of-range": 5}), 10) == ()
+
+
+def test_rows_that_are_all_the_same_bring_advice_but_one_row_does_not() -> None:
+    assert "all 9 rows are the same" in advice(Counters(), 9, alike=True)[0]
+    assert advice(Counters(), 1, alike=True) == ()
+    assert advice(Counters(), 9) == ()

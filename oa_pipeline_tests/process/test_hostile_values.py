@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_a_line_end_inside_a_cell_is_part_of_it(run: Runs, end: str) -> None:
 def test_a_quote_that_is_never_closed_is_counted(run: Runs) -> None:
     ran = run.csv("x,y,n,a\n" + "1,2,1,b\n" * 20 + '3,4,2,"open\n' + "5,6,3,c\n" * 5, street="a")
     assert ran.values("number")[:20] == ["1"] * 20
-    assert any("quote" in name for name in ran.counters) or "quote" in ran.problem
+    assert ran.counters["text/unclosed-quotes"] == 1
 
 
 def test_a_quote_that_swallows_megabytes_ends_the_source_with_its_line(run: Runs) -> None:
@@ -148,8 +149,6 @@ def points(kind: str, folder: Path, order: list[int]) -> tuple[bytes | Path, dic
         lines = "".join(f"{i / 7},{i / 9},{i},Straße {i}\n" for i in order)
         return f"x,y,n,s\n{lines}".encode(), conform
     if kind == "geojson":
-        import json
-
         return json.dumps(collection(*[point(i / 7, i / 9, n=i, s=f"Straße {i}") for i in order])).encode(), conform
     frame = geopandas.GeoDataFrame(
         {"n": order, "s": [f"Straße {i}" for i in order]},

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oa_pipeline.sources.keys import (
+    PART_CAP,
     base_name,
     case_twins,
     folder_name,
     key_of,
+    member_name,
     name_fault,
     path_fault,
     source_of,
@@ -140,3 +142,18 @@ def test_the_base_name_is_the_last_part() -> None:
 
 def test_a_name_becomes_one_folder() -> None:
     assert folder_name("a/../b") == "a%2F%2E%2E%2Fb"
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("city", "us/ca/alameda-city"), ("a/../b", "us/ca/alameda-a%2F%2E%2E%2Fb"), ("..", "us/ca/alameda-%2E%2E")],
+)
+def test_a_second_data_sources_csv_is_one_file_in_its_folder(name: str, made: str) -> None:
+    assert member_name("us/ca/alameda", name) == made
+
+
+def test_long_names_of_csvs_are_cut_and_stay_apart() -> None:
+    source = "us/" + "s" * PART_CAP
+    made = {member_name(source, letter * PART_CAP) for letter in "ab"}
+    assert len(made) == 2
+    assert max(len(base_name(one)) for one in made) < PART_CAP + 10

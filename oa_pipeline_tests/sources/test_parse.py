@@ -202,7 +202,7 @@ def test_what_cannot_be_read_says_where_and_what_to_do(held: Any, message: str, 
     assert message in error.message
     assert error.problem is Problem.INVALID_SOURCE
     assert error.cure
-    assert error.place.startswith("us/x: ")
+    assert error.place.startswith("us/x:")
     assert error.place.endswith(where)
     assert "\n" not in str(error)
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_read_says_where_and_what_to_do(held: Any, message: str, 
 def test_the_line_and_column_are_those_of_the_fault() -> None:
     with pytest.raises(SourceError) as caught:
         parse_source(b'{\n "schema": 2, "coverage": {},\n "layers": {"addresses": [\n  {"name": 5}]}}', "us/x")
-    assert caught.value.place == "us/x: 4:12: layers.addresses[0].name"
+    assert caught.value.place == "us/x:4:12: layers.addresses[0].name"
 
 
 @pytest.mark.parametrize("path", ["sources/../x.json", "sources/a/b\nc.json", "a\0b", "x" * 700, "us/\u202ex.json"])

@@ -36,17 +36,22 @@ class ContentHash:
     """A digest of the multiset of row hashes: the same in whatever order the rows come.
 
     SHA-256 of the row count, the sum of all row hashes and the sum of their mixed squares, both modulo 2**64.
+    `alike`: no row so far differs from another.
     """
 
     def __init__(self) -> None:
         """Of no rows."""
         self._rows = self._sum = self._mixed = 0
+        self._first: np.uint64 | None = None
+        self.alike = True
 
     def add(self, hashes: pl.Series) -> None:
         """Takes in the rows of a block."""
         if not len(hashes):
             return
         values = np.frombuffer(bytes.fromhex("".join(hashes.to_list())), dtype=">u8").astype(np.uint64)
+        self._first = values[0] if self._first is None else self._first
+        self.alike = self.alike and bool((values == self._first).all())
         mixed = values ^ (values >> np.uint64(31))
         mixed = mixed * mixed * np.uint64(0x9E3779B97F4A7C15)
         self._rows += len(values)

@@ -154,8 +154,10 @@ class EsriReader:
 
     missing_is_empty = True
 
-    def __init__(self, path: Path, columns: tuple[str, ...], conform: Conform, limits: Limits) -> None:
-        """`columns` are the names of the attributes."""
+    def __init__(
+        self, path: Path, columns: tuple[str, ...], conform: Conform, limits: Limits, *, heights: bool = False
+    ) -> None:
+        """`columns` are the names of the attributes; `heights`: the layer says that its points have some."""
         self.columns = columns
         # The layer was asked for longitude and latitude; `srs` is for servers that do not listen.
         self.crs: str | None = conform.srs or "EPSG:4326"
@@ -163,6 +165,7 @@ class EsriReader:
         self._path = path
         self._lat, self._lon = conform.lat, conform.lon
         self._limits = limits
+        self._heights = heights
 
     def batches(self, wanted: frozenset[str]) -> Iterator[Batch]:
         """Yields the features that have a geometry. Raises ConvertError."""
@@ -189,6 +192,8 @@ class EsriReader:
         held = decoding.columns(features)
         fallback = self._fallback(held, len(features))
         shapes = [one.geometry for one in features]
+        if not self._heights:
+            _flatten(shapes)
         geometry, keep = build(shapes, fallback, self._limits.vertices, self.counters)
         text = text_columns(held, repr)
         if not keep.all():
@@ -206,11 +211,20 @@ class EsriReader:
         return Points(np.where(either, math.nan, x), np.where(either, math.nan, y))
 
 
-def _metadata_fields(line: bytes) -> list[str]:
+def _flatten(shapes: list[EsriGeometry | None]) -> None:
+    """Servers send a zero height with every point of layers that have none."""
+    for one in shapes:
+        if one is not None and one.z is not None:
+            one.z = None
+
+
+def _metadata(line: bytes) -> tuple[list[str], bool]:
+    """Names of the fields, and whether the layer has heights."""
     try:
         metadata = msgspec.json.decode(line)["metadata"]
         listed = metadata.get("fields") or []
-        return [field["name"] for field in listed if isinstance(field, dict) and isinstance(field.get("name"), str)]
+        names = [field["name"] for field in listed if isinstance(field, dict) and isinstance(field.get("name"), str)]
+        return names, metadata.get("hasZ") is True
     except (ValueError, msgspec.MsgspecError, LookupError, TypeError, AttributeError, RecursionError):
         raise ConvertError("the dumped layer does not begin with its metadata", cure="download it again") from None
 
@@ -231,5 +245,6 @@ def open_esri(path: Path, conform: Conform, limits: Limits) -> EsriReader:
     """
     first = next(_blocks(path, limits.feature_bytes), b"")
     metadata, *lines = first.split(b"\n")[:BATCH_ROWS]
-    names = dict.fromkeys([*_metadata_fields(metadata), *_keys(lines)])
-    return EsriReader(path, tuple(names)[:MAX_COLUMNS], conform, limits)
+    fields, heights = _metadata(metadata)
+    names = dict.fromkeys([*fields, *_keys(lines)])
+    return EsriReader(path, tuple(names)[:MAX_COLUMNS], conform, limits, heights=heights)

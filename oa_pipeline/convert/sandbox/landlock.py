@@ -1,7 +1,7 @@
 """Landlock, the kernel's file and TCP wall that needs no root: three system calls through ctypes.
 
-A process that restricts itself keeps only what it names: reading below some folders, writing below others, and no TCP
-at all where the kernel is new enough. The restriction is inherited and cannot be lifted.
+A process that restricts itself keeps only what it names: reading below some folders, writing below others, and, where
+the kernel is new enough, no TCP and no signals to others. The restriction is inherited and cannot be lifted.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE
 _FIRST_ABI_RIGHTS = (1 << 13) - 1
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _TCP = 0b11  # bind and connect
+_SCOPES = 0b11  # to abstract sockets and signals of processes outside
 
 
 def _rights(abi: int) -> int:
@@ -57,7 +58,8 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     abi = _call(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
     handled = _rights(abi)
     tcp = abi >= 4
-    attributes = struct.pack("QQ", handled, _TCP) if tcp else struct.pack("Q", handled)
+    words = (handled, _TCP, _SCOPES)[: 3 if abi >= 6 else 2 if tcp else 1]
+    attributes = struct.pack(f"{len(words)}Q", *words)
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     try:
         for folder in readable:

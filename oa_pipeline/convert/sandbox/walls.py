@@ -1,9 +1,10 @@
 """The walls around a converter, raised in its own process before it looks at anything hostile.
 
     limits   address space, CPU time, size of a written file, open files, no core dumps
-    network  a network namespace of its own without any interface; Landlock's TCP rule as well
+    network  a network namespace of its own without any interface; no sockets; Landlock's TCP rule as well
     files    Landlock: reads the interpreter, its libraries and the input, writes the work folder only
     user     a user of its own, where we are root
+    calls    seccomp: no sockets, programs, processes, signals to others, namespaces, mounts, keys
 
 Each is reported as "up" or as the reason why it is not.
 """
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..task import Limits
-from . import landlock
+from . import calls, landlock
 
 UP = "up"
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -54,9 +55,10 @@ def raise_walls(place: Place, limits: Limits) -> dict[str, str]:
     walls = {"network": _shut_network()}
     walls["user"] = place.why_not if place.user is None else _become(place.user, place.pass_folders)
     walls["files"], tcp_shut = _shut_files(place)
-    if walls["network"] != UP and tcp_shut:
-        walls["network"] = UP
     walls["limits"] = _limit(limits)
+    walls["calls"] = calls.restrict() or UP
+    if tcp_shut or walls["calls"] == UP:
+        walls["network"] = UP
     return walls
 
 

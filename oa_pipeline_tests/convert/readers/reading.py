@@ -93,11 +93,13 @@ def read_esri(
     fields: Sequence[str] = ("n",),
     limits: Limits | None = None,
     wanted: Sequence[str] | None = None,
+    *,
+    heights: bool = True,
     **tags: Any,
 ) -> Read:
     """Reads a dump of `features`, each a value to be made JSON or a line as it is."""
     path = folder / "data.jsonl.gz"
-    metadata = {"metadata": {"fields": [{"name": name} for name in fields]}}
+    metadata = {"metadata": {"fields": [{"name": name} for name in fields], "hasZ": heights}}
     with gzip.open(path, "wt", encoding="utf-8") as file:
         for one in (metadata, *features):
             file.write((one if isinstance(one, str) else json.dumps(one)) + "\n")

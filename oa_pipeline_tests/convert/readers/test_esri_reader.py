@@ -21,6 +21,12 @@ def feature(n: Any = 1, geometry: Any = ..., **attributes: Any) -> dict[str, Any
     return {"attributes": {"n": n, **attributes}, "geometry": {"x": 1, "y": 2} if geometry is ... else geometry}
 
 
+def test_a_height_counts_only_where_the_layer_has_heights(tmp_path: Path) -> None:
+    level = [feature(1, {"x": 1, "y": 2, "z": 0})]
+    assert read_esri(tmp_path, level, heights=False).shapes == ["POINT (1 2)"]
+    assert read_esri(tmp_path, level, heights=True).shapes == ["POINT Z (1 2 0)"]
+
+
 # ---- text ----------------------------------------------------------------------------------------------
 
 TEXTS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
 import signal
@@ -9,10 +11,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from oa_pipeline.convert.task import Outcome, Task
+from oa_pipeline.convert.task import Outcome, Output, Task
 
 
 def body(work: Path, events: int, walls: dict[str, str]) -> None:
@@ -90,6 +93,43 @@ def connect(declared: dict[str, Any], _: int) -> str:
     return "connected"
 
 
+def break_out(declared: dict[str, Any], _: int) -> str:
+    """Tries what a filter of system calls is there to refuse; says what came of each."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def plain(result: int) -> str:
+        if result < 0:
+            raise OSError(ctypes.get_errno(), "")
+        return "done"
+
+    def knock() -> None:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(declared["socket"])
+
+    tries: dict[str, Callable[[], object]] = {
+        "a socket in the file system": knock,
+        "a pair of sockets": socket.socketpair,
+        "another program": lambda: os.execv("/bin/true", ["true"]),
+        "another process": lambda: os.fork() or os._exit(0),
+        "another process by its new call": lambda: plain(libc.syscall(435, 0, 0)),
+        "a signal to whoever asked": lambda: os.kill(declared["asker"], 0),
+        "a signal to everybody": lambda: os.kill(-1, 0),
+        "a look into another process": lambda: plain(libc.ptrace(16, declared["asker"], 0, 0)),
+        "a namespace": lambda: plain(libc.unshare(0x10000000)),
+        "a file system": lambda: plain(libc.mount(b"none", b".", b"tmpfs", 0, None)),
+        "a ring of input and output": lambda: plain(libc.syscall(425, 8, ctypes.create_string_buffer(256))),
+        "a signal to itself": lambda: os.kill(os.getpid(), 0),
+    }
+    said = {}
+    for name, attempt in tries.items():
+        try:
+            attempt()
+            said[name] = "done"
+        except OSError as error:
+            said[name] = errno.errorcode.get(error.errno or 0, "?")
+    return json.dumps(said)
+
+
 def environment(_: Any, __: int) -> str:
     return json.dumps(dict(os.environ))
 
@@ -113,6 +153,36 @@ def look_around(declared: dict[str, Any], _: int) -> str:
 def link_out(declared: dict[str, Any], _: int) -> str:
     """Answers with a link to somebody else's file."""
     Path("outcome.json").symlink_to(declared["read"])
+    os._exit(0)
+
+
+def publish(declared: dict[str, Any], _: int) -> None:
+    """Answers with outputs that are not what they are said to be."""
+    name, kind = declared["file"], declared.get("as", "parquet")
+    made = Path(name)
+    match declared["is"]:
+        case "a link":
+            made.symlink_to(declared["read"])
+        case "a second name":
+            Path("other").write_bytes(b"12345")
+            made.hardlink_to("other")
+        case "a pipe":
+            os.mkfifo(made)
+        case "a folder":
+            made.mkdir()
+        case "a file":
+            made.write_bytes(b"12345")
+        case "sparse":
+            with made.open("wb") as file:
+                file.truncate(2**30)
+    answer = Outcome(None, rows=1, outputs={kind: Output(declared.get("path", name), 5, "0" * 64, 1)})
+    Path("outcome.json").write_text(json.dumps(answer.as_json()))
+    os._exit(0)
+
+
+def answer_with(declared: dict[str, Any], _: int) -> None:
+    """Answers with any text at all."""
+    Path("outcome.json").write_text(declared["answer"])
     os._exit(0)
 
 
@@ -151,9 +221,12 @@ ACTS = {
         open_files,
         shout,
         connect,
+        break_out,
         environment,
         look_around,
         link_out,
+        publish,
+        answer_with,
         lie,
         threads,
         descriptors,

@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 
 from oa_pipeline.convert.sandbox import Converter
-from oa_pipeline.convert.task import Limits, Outcome, Task
+from oa_pipeline.convert.task import Limits, Outcome, Output, Task
 from oa_pipeline.errors import ConverterDied
 
 ROOT = Path(__file__).resolve().parents[3]
 BODY = "oa_pipeline_tests.convert.sandbox.bodies:body"
+UNFILTERED = "oa_pipeline_tests.convert.sandbox.unfiltered:body"
 LIMITS = Limits(seconds=60, cpu_seconds=60)
 
 Act = Callable[..., Outcome]
@@ -34,10 +35,20 @@ def converter() -> Iterator[Converter]:
         yield warm
 
 
+@pytest.fixture(scope="module")
+def unfiltered() -> Iterator[Converter]:
+    """As on a kernel that cannot filter system calls."""
+    with Converter(body=UNFILTERED, path=(ROOT,)) as warm:
+        yield warm
+
+
 @pytest.fixture
 def act(converter: Converter, tmp_path: Path) -> Act:
     """Runs one act in a converter with a fresh work folder."""
+    return acting(converter, tmp_path)
 
+
+def acting(converter: Converter, tmp_path: Path) -> Act:
     def run(name: str, *, limits: Limits = LIMITS, on_event: Any = None, **declared: Any) -> Outcome:
         work = tmp_path / f"work-{time.monotonic_ns()}"
         work.mkdir()
@@ -163,11 +174,28 @@ def test_it_holds_no_file_but_the_pipe_for_its_progress(act: Act) -> None:
     assert not [name for name in held if name.startswith("socket:")]
 
 
-def test_who_detaches_is_ended_with_the_rest(act: Act) -> None:
+def test_no_socket_program_process_or_namespace_is_to_be_had(act: Act, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "sock"))
+        server.listen()
+        (tmp_path / "sock").chmod(0o777)
+        outcome = act("break_out", socket=str(tmp_path / "sock"), asker=os.getpid())
+
+    if outcome.walls["calls"] != "up":
+        pytest.skip(f"this machine cannot raise it: {outcome.walls['calls']}")
+    said = json.loads(outcome.detail)
+    assert said.pop("a signal to itself") == "done"
+    assert said.pop("another process by its new call") == "ENOSYS"
+    assert len(said) == 10
+    assert set(said.values()) == {"EPERM"}
+
+
+def test_who_detaches_is_ended_with_the_rest(unfiltered: Converter, tmp_path: Path) -> None:
     left: list[int] = []
 
-    act("detach", on_event=lambda event: left.append(event["left"]))
+    outcome = acting(unfiltered, tmp_path)("detach", on_event=lambda event: left.append(event["left"]))
 
+    assert outcome.walls["calls"] == "no filter on this kernel"
     assert left
     assert not alive(left[0])
 
@@ -186,6 +214,28 @@ def test_an_answer_that_cannot_be_trusted_is_a_death(act: Act, tmp_path: Path, n
 
     with pytest.raises(ConverterDied, match="no usable answer"):
         act(name, read=str(tmp_path / "other.json"))
+
+
+WHOLE = Outcome(None, detail="é", bounds=(1.0, 2.0, 3.0, 4.0), outputs={"csv": Output("a.zip", 1, "0", 2)}).as_json()
+ODD = {
+    "no number": json.dumps({**WHOLE, "bounds": [1, 2, 3, float("nan")]}),
+    "text for a count": json.dumps({**WHOLE, "counters": {"rows/read": "many"}}),
+    "a list for an output": json.dumps({**WHOLE, "outputs": {"csv": ["a.zip", 1, "0"]}}),
+    "an unknown problem": json.dumps({**WHOLE, "problem": "It is all fine"}),
+    "half a surrogate": json.dumps({**WHOLE, "detail": "\ud800"}),
+    "lists without end": "[" * 200_000,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_answer_of_other_types_is_a_death(act: Act, name: str) -> None:
+    with pytest.raises(ConverterDied, match="no usable answer"):
+        act("answer_with", answer=ODD[name])
+
+
+def test_a_whole_answer_comes_through(act: Act) -> None:
+    assert replace(act("answer_with", answer=json.dumps(WHOLE)), peak_memory=0, cpu_seconds=0.0).as_json() == WHOLE
 
 
 def test_killing_whoever_asked_ends_the_converter(tmp_path: Path) -> None:
@@ -212,7 +262,7 @@ with Converter(body=BODY, path=(Path({str(ROOT)!r}),)) as converter:
         asker.wait()
 
 
-def test_an_exception_in_the_asker_ends_the_converter(converter: Converter, tmp_path: Path) -> None:
+def test_an_exception_in_the_asker_ends_the_converter(unfiltered: Converter, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     seen: list[int] = []
@@ -222,7 +272,7 @@ def test_an_exception_in_the_asker_ends_the_converter(converter: Converter, tmp_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        converter.run(task("detach"), work, input=None, on_event=interrupt)
+        unfiltered.run(task("detach"), work, input=None, on_event=interrupt)
 
     assert not alive(seen[0])
 

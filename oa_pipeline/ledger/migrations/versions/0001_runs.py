@@ -22,6 +22,7 @@ CREATE TABLE oa.partitions (
     digest TEXT NOT NULL,
     blob_sha TEXT NOT NULL,
     commit_sha TEXT DEFAULT '' NOT NULL,
+    first BOOLEAN DEFAULT true NOT NULL,
     token BIGINT DEFAULT '0' NOT NULL,
     first_seen TIMESTAMP WITH TIME ZONE NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -36,6 +37,8 @@ COMMENT ON COLUMN oa.partitions.key IS 'us/ca/alameda/addresses/county';
 COMMENT ON COLUMN oa.partitions.declared IS 'the data source''s object; json, not jsonb, which sorts keys';
 
 COMMENT ON COLUMN oa.partitions.digest IS 'changes when the meaning of declared or coverage does';
+
+COMMENT ON COLUMN oa.partitions.first IS 'of its layer in its file';
 
 COMMENT ON COLUMN oa.partitions.token IS 'fencing: the last one given out';
 
