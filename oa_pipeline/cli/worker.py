@@ -6,8 +6,6 @@ import os
 
 import click
 
-from ..errors import SettingsError
-
 
 @click.command("worker")
 @click.option("--slots", type=click.IntRange(1), default=2, show_default=True, help="Runs at once.")
@@ -35,20 +33,19 @@ def worker(
     """Carry out the runs that Dagster launches, each in a child forked from a warm parent.
 
     The first SIGTERM or Ctrl-C drains: nothing more is taken, runs finish or are handed back. The second hands them
-    back at once. DAGSTER_HOME names the folder with dagster.yaml.
+    back at once. The instance is that of DAGSTER_HOME, else the one that `oa up` has.
     """
     import logging
 
-    from dagster import DagsterInstance
-
     from ..ledger.engine import ledger_engine
     from ..ledger.upgrade import upgrade
+    from ..orchestration.instance import instance_of
     from ..orchestration.storage import database_url
+    from ..settings import Settings
     from ..workers.signals import told_to_end
     from ..workers.worker import Plan, Worker
 
-    if not os.environ.get("DAGSTER_HOME"):
-        raise SettingsError("DAGSTER_HOME is not set", cure="name the folder that holds dagster.yaml")
+    settings = Settings.from_env()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     plan = Plan(
         slots=slots,
@@ -63,5 +60,6 @@ def worker(
     with told_to_end() as told:
         url = database_url()
         upgrade(url)
-        with DagsterInstance.get() as instance:
+        with instance_of(settings) as instance:
+            os.environ.setdefault("DAGSTER_HOME", str(settings.home.resolve() / "dagster"))  # for those we start
             raise click.exceptions.Exit(Worker(plan, ledger_engine(url), instance).run(told))

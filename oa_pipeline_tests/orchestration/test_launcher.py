@@ -137,4 +137,4 @@ def test_the_debug_information_names_the_worker_and_what_the_run_uses(
 
 def test_an_unknown_mode_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="local"):
-        Ec2RunLauncher("lcoal")
+        Ec2RunLauncher("elsewhere")
