@@ -91,6 +91,7 @@ class Worker:
         self._clock = Clock()
         self._drain_until: float | None = None
         self._stillborn, self._was_ready = 0, False
+        self._unusable = ""
 
     def run(self, told: Told) -> int:
         """Works until it is told to end, and has drained. 0; 1 where no parent came up."""
@@ -153,6 +154,8 @@ class Worker:
             worn = current.forked >= self.plan.recycle
             if not worn and self._clock.strikes("code", self.plan.beat):
                 worn = fingerprint() != current.code
+        if current is not None and worn and fingerprint() == self._unusable:
+            worn = False  # better the old code than none, until it changes again
         if worn and not coming and not self._draining:
             self._parents.append(Parent(self.plan.module, self.plan.preload))
 
@@ -173,7 +176,10 @@ class Worker:
     def _bury(self, parent: Parent) -> None:
         self._parents.remove(parent)
         parent.close()
-        if not parent.ready:
+        if not parent.ready and self._parent is not None:
+            log.error("the code that is installed now cannot be loaded; going on with that of before")
+            self._unusable = parent.code
+        elif not parent.ready:
             # One that never worked will not at the next try; one that did may have been updated half way.
             self._stillborn += 1 if self._was_ready else STILLBORN
         for child in [c for c in self.children.values() if c.parent is parent]:
