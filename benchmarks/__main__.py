@@ -175,12 +175,12 @@ def main() -> None:
     """Measures what the arguments ask for; everything by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", action="append", choices=[*KINDS, "memory", "paging"], help="repeatable")
+    parser.add_argument("--only", action="append", choices=[*KINDS, "memory", "paging", "runs"], help="repeatable")
     parser.add_argument("--conforms", action="append", choices=list(CONFORMS), help="repeatable")
     parser.add_argument("--alternations", type=int, default=3)
     parser.add_argument("--data", type=Path, help="keep the generated data here for the next time")
     asked = parser.parse_args()
-    chosen = asked.only or [*KINDS, "memory", "paging"]
+    chosen = asked.only or [*KINDS, "memory", "paging", "runs"]
     with tempfile.TemporaryDirectory(prefix="oa-bench-") as scratch:
         folder = (asked.data or Path(scratch)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -204,6 +204,11 @@ def main() -> None:
 
             print()
             esri.main()
+        if "runs" in chosen:
+            from benchmarks import runs
+
+            print()
+            runs.main()
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dagster import AssetKey, DagsterInstance
+from dagster import AssetKey, DagsterInstance, DefaultRunLauncher
 
 from oa_pipeline.assets.checks import CHECKS
 from oa_pipeline.definitions import build_defs, defs
-from oa_pipeline.orchestration.instance import DAGSTER_YAML
+from oa_pipeline.orchestration.instance import with_workers, without_workers
+from oa_pipeline.orchestration.launcher import Ec2RunLauncher
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 
@@ -53,20 +54,30 @@ def test_no_setting_is_shown_in_the_resources_configuration() -> None:
     assert "s3cr3t-w0rd" not in repr(Workplace(Settings(database_url=secret)))
 
 
-def test_the_checked_in_dagster_yaml_is_the_one_that_up_writes() -> None:
+def test_the_checked_in_dagster_yaml_is_the_one_for_dagster_alone() -> None:
     path = TOP / "dagster.yaml"
     if not path.is_file():
         pytest.skip("not in a checkout")
-    assert path.read_text(encoding="utf-8") == DAGSTER_YAML.format(slots=2)
+    assert path.read_text(encoding="utf-8") == without_workers()
 
 
-def test_dagster_takes_the_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = yaml.safe_load(DAGSTER_YAML.format(slots=3))
+@pytest.mark.parametrize(
+    ("written", "launcher", "resumed"),
+    [
+        pytest.param(without_workers(), DefaultRunLauncher, 0, id="dagster alone"),
+        pytest.param(with_workers(), Ec2RunLauncher, 1, id="with workers"),
+    ],
+)
+def test_dagster_takes_the_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, launcher: type, resumed: int
+) -> None:
+    text = yaml.safe_load(written)
     text.pop("storage")  # a database is another test's business
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(text), encoding="utf-8")
     with DagsterInstance.from_config(str(tmp_path)) as instance:
-        assert instance.run_coordinator.get_run_queue_config().max_concurrent_runs == 3  # type: ignore[union-attr]
+        assert type(instance.run_launcher) is launcher
         assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_resume_run_attempts == resumed
         assert not instance.run_retries_enabled
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled

@@ -65,6 +65,7 @@ def source(
     context: AssetExecutionContext, config: SourceConfig, workplace: ResourceParam[Workplace]
 ) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
     """Carries out one run of the data source that the partition key names."""
+    from ..orchestration import attempt
     from ..orchestration.carry_out import Order, carry_out
     from ..orchestration.watch import Superseded
 
@@ -79,6 +80,7 @@ def source(
         # The log's lines go to the run's standard output: a line of context.log is a row of the database.
         carried = carry_out(workplace, order, say=context.log.info, echo=functools.partial(print, flush=True))
     except Superseded:
+        attempt.leave_if_lost(workplace.ledger())
         raise Failure(
             "Another run of this data source took over, so this one may not publish.", allow_retries=False
         ) from None

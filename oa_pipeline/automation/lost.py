@@ -45,6 +45,8 @@ def end_silent_runs(
     `suspects`. A run is ended at the second look only, since after an outage of the database, or of the whole machine,
     all runs are silent for a moment.
     """
+    if instance.run_launcher.supports_check_run_worker_health:
+        return [], []  # run monitoring asks the launcher, which knows more: such a run may wait to be resumed
     moment = now or datetime.now(UTC)
     ended, silent = [], []
     for row in queries.running(engine, silent_since=moment - SILENCE):

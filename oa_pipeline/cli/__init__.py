@@ -14,6 +14,7 @@ from ..errors import OAError, SettingsError, SourceError
 # Name, module, function and the one line that `oa --help` shows (so that showing it imports nothing).
 _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "up": ("up", "up", "Start everything: database, Dagster, sample sources."),
+    "worker": ("worker", "worker", "Carry out the runs that Dagster launches, each in a warm child."),
     "process-one": ("process_one", "process_one", "Process one data source into a folder; no database, no Dagster."),
     "lint": ("lint", "lint", "Check source files; says file, line, path and cure."),
     "sources": ("sources", "sources", "The source repository: list it, sync it into Dagster."),

@@ -180,6 +180,7 @@ class _Run:
             self.data_source,
             folder,
             settings=self.workplace.settings,
+            converter=self.workplace.converter(),
             known_sha256=known,
             hosts=self.workplace.hosts,
             on_progress=on_progress,

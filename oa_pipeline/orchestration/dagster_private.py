@@ -5,13 +5,27 @@ Each entry has a test that fails when the installed Dagster no longer offers it.
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from dagster._core.launcher.base import CheckRunHealthResult as CheckRunHealthResult
+from dagster._core.launcher.base import LaunchRunContext as LaunchRunContext
+from dagster._core.launcher.base import ResumeRunContext as ResumeRunContext
+from dagster._core.launcher.base import RunLauncher as RunLauncher
+from dagster._core.launcher.base import WorkerStatus as WorkerStatus
+from dagster._core.run_coordinator.base import SubmitRunContext as SubmitRunContext
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator as QueuedRunCoordinator
+from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig as RunQueueConfig
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
+from dagster._serdes import ConfigurableClass as ConfigurableClass
 from dagster._serdes import ConfigurableClassData as ConfigurableClassData
 from dagster_postgres.storage import DagsterPostgresStorage as DagsterPostgresStorage
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
 
 POOL = {"pool_size": 1, "max_overflow": 20, "pool_recycle": 300, "pool_pre_ping": True}
 
@@ -44,3 +58,41 @@ def _pool(part: Any, *, statement_timeout: int) -> None:
         **POOL,
     )
     former.dispose()
+
+
+def instance_ref(folder: str) -> InstanceRef:
+    """What dagster.yaml in this folder says, without connecting to anything: safe to have before a fork."""
+    from dagster._core.instance.ref import InstanceRef
+
+    return InstanceRef.from_dir(folder)
+
+
+def instance_of(ref: InstanceRef) -> DagsterInstance:
+    """The instance, with connections of its own: for after the fork."""
+    from dagster import DagsterInstance
+
+    return DagsterInstance.from_ref(ref)
+
+
+def execute(instance: DagsterInstance, run_id: str, *, resume: bool) -> int:
+    """Carries a launched run out in this process, as `dagster api execute_run` and `resume_run` do; an exit status."""
+    from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
+    from dagster._utils.interrupts import capture_interrupts
+
+    body = _resume_run_command_body if resume else _execute_run_command_body
+    with capture_interrupts():
+        return int(body(run_id, instance, lambda _event: None, set_exit_code_on_failure=True))
+
+
+def load_location(module: str) -> None:
+    """Loads the definitions of a code location as a run would, so that runs forked from here find them loaded."""
+    from dagster._core.code_pointer import CodePointer
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+    from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
+
+    folder = str(Path.cwd())
+    for target in loadable_targets_from_python_module(module, working_directory=folder):
+        pointer = CodePointer.from_module(module, target.attribute, working_directory=folder)
+        repository = ReconstructableRepository(pointer).get_definition()
+        for job in repository.get_all_jobs():
+            assert job.name

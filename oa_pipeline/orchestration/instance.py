@@ -12,10 +12,42 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-# The copy at the top of the repository is this text with two runs at a time; a test holds them equal.
+# How runs are started: by the code server, a process each (`dagster dev`, with nothing else running) ...
+WITHOUT_WORKERS = """\
+# Runs wait in Dagster's queue and nowhere else. One run keeps about one core busy. With no run launcher named here,
+# Dagster's default one starts each in a new process of the code server.
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    max_concurrent_runs: 2
+    dequeue_interval_seconds: 2
+"""
+# ... or by workers.
+WITH_WORKERS = """\
+# Runs wait in Dagster's queue and nowhere else. It starts as many at once as the workers that live have slots: none
+# without a worker. Other limits of Dagster's QueuedRunCoordinator may stand here too.
+run_coordinator:
+  module: oa_pipeline.orchestration.coordinator
+  class: CapacityRunCoordinator
+  config:
+    pull_request_slots: {pull_request_slots}  # slots that only pull requests get, unless there is but one in all
+    runs_per_host: 2  # runs at once that ask one publisher's host
+    heartbeat_timeout_seconds: 60
+
+# A run that may start becomes a row in the ledger. A worker (`oa worker`) takes it, and carries it out in a child
+# forked from a process that has everything loaded.
+run_launcher:
+  module: oa_pipeline.orchestration.launcher
+  class: Ec2RunLauncher
+  config:
+    mode: local  # workers are started by hand, by a service manager or by `oa up`
+    heartbeat_timeout_seconds: 60  # three beats; then the worker is lost
+"""
+
 DAGSTER_YAML = """\
-# How Dagster runs here. Needs no environment: `dagster dev` beside this file works as it is, and `oa up` writes the
-# same text below OA_HOME. Addresses and passwords come from OA_* settings and never stand in this file.
+# How Dagster runs here{where}
+# Addresses and passwords come from OA_* settings and never stand in this file.
 
 # Runs, events and schedules: in OA_DATABASE_URL, or else in the embedded PostgreSQL below OA_HOME. Pooled, since
 # Dagster's own storage opens a connection for every call.
@@ -25,25 +57,19 @@ storage:
     class: PooledPostgresStorage
     config: {{}}
 
-# Runs wait in Dagster's queue and nowhere else. One run keeps about one core busy.
-run_coordinator:
-  module: dagster.core.run_coordinator
-  class: QueuedRunCoordinator
-  config:
-    max_concurrent_runs: {slots}
-    dequeue_interval_seconds: 2
-
+{runs}
 # The net below the deadline that every run keeps itself (OA_DEADLINE_SECONDS, 9 hours).
 run_monitoring:
   enabled: true
   poll_interval_seconds: 30
-  start_timeout_seconds: 900
-  cancel_timeout_seconds: 120
+  start_timeout_seconds: 900  # from launched to at work
+  cancel_timeout_seconds: 120  # a worker kills after 30 what does not heed being interrupted
   max_runtime_seconds: 32700  # 9 hours and 5 minutes
-  max_resume_run_attempts: 0  # the default launcher cannot resume a run
+  max_resume_run_attempts: {resume}
   free_slots_after_run_end_seconds: 300  # else a killed run keeps its slots in pools
 
-# Off: they would start a run again that took too long. What is worth another try is tried again inside its run.
+# Off: they would start a run again that took too long, under another id. What is worth another try is tried again
+# inside its run, and what a lost worker had is resumed under its own id.
 run_retries:
   enabled: false
 
@@ -73,15 +99,33 @@ load_from:
 """
 
 
-def write_home(folder: Path, *, slots: int, socket: Path) -> None:
-    """Makes `folder` a DAGSTER_HOME whose code server listens at `socket`."""
-    _write_settings(folder, slots)
+def without_workers() -> str:
+    """The dagster.yaml at the top of the repository: `dagster dev` beside it works as it is."""
+    where = (
+        ". `dagster dev` beside this file works as it is, and needs no environment. `oa up`\n"
+        "# writes another, in which warm workers carry the runs out; docs/worker-pool.md tells what differs."
+    )
+    resume = "0  # the default launcher cannot resume a run"
+    return DAGSTER_YAML.format(where=where, runs=WITHOUT_WORKERS, resume=resume)
+
+
+def with_workers(*, pull_request_slots: int = 1) -> str:
+    """The dagster.yaml of everything else. On a machine that no pull requests reach no slot need wait for them."""
+    where = ": `oa worker`s carry the runs out."
+    resume = "1  # a lost worker's run goes on once, under its own id"
+    runs = WITH_WORKERS.format(pull_request_slots=pull_request_slots)
+    return DAGSTER_YAML.format(where=where, runs=runs, resume=resume)
+
+
+def write_home(folder: Path, *, socket: Path, pull_request_slots: int = 1) -> None:
+    """Makes `folder` a DAGSTER_HOME for workers, whose code server listens at `socket`."""
+    _write_settings(folder, pull_request_slots)
     (folder / "workspace.yaml").write_text(WORKSPACE_YAML.format(socket=socket), encoding="utf-8")
 
 
-def _write_settings(folder: Path, slots: int) -> None:
+def _write_settings(folder: Path, pull_request_slots: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dagster.yaml").write_text(DAGSTER_YAML.format(slots=slots), encoding="utf-8")
+    (folder / "dagster.yaml").write_text(with_workers(pull_request_slots=pull_request_slots), encoding="utf-8")
 
 
 def instance_of(settings: Settings) -> DagsterInstance:
@@ -98,5 +142,5 @@ def instance_of(settings: Settings) -> DagsterInstance:
             raise SettingsError(
                 f"DAGSTER_HOME={given} has no dagster.yaml", cure="correct it, or unset it to use the one below OA_HOME"
             )
-        _write_settings(folder, os.cpu_count() or 2)
+        _write_settings(folder, 0)
     return DagsterInstance.from_config(str(folder))

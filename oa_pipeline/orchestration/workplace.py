@@ -15,8 +15,16 @@ from .workfolder import WorkFolder, work_folder
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ..convert.sandbox import Converter
     from ..fetch import Hosts
     from ..publish.store import Store
+
+_shared: list[Converter] = []
+
+
+def share_converter(converter: Converter) -> None:
+    """Makes every run of this process use this converter, rather than start one of its own."""
+    _shared[:] = [converter]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,10 @@ class Workplace:
         from ..publish.store import open_store
 
         return open_store(self.settings.store_location, endpoint=self.settings.s3_endpoint)
+
+    def converter(self) -> Converter | None:
+        """The converter that the runs of this process share; None where each starts its own."""
+        return _shared[0] if _shared else None
 
     @cached_property
     def hosts(self) -> Hosts:

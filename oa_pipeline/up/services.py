@@ -52,12 +52,24 @@ class Service:
             self.process.wait()
 
 
-def start(name: str, command: Sequence[str], *, environment: Mapping[str, str], logs: Path, folder: Path) -> Service:
-    """Starts `command` below a warden, in a session of its own: a Ctrl-C in the terminal is for us alone to pass on."""
+def start(
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    logs: Path,
+    folder: Path,
+    alone: bool = False,
+) -> Service:
+    """Starts `command` below a warden, in a session of its own: a Ctrl-C in the terminal is for us alone to pass on.
+
+    `alone`: only the command itself is asked to end, and all below it killed when it has or when its time is over.
+    """
     log = logs / f"{name}.log"
+    first = "alone" if alone else "all"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-I", str(WARDEN), str(GRACE), *command],
+            [sys.executable, "-I", str(WARDEN), str(GRACE), first, *command],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 180.0  # seconds until a service must answer; a busy machine takes one
 TICK = 0.2
+SLOTS = 2  # runs at once
+DRAIN_SECONDS = 3  # what is not done by then goes on at the next start
 LONGEST_SOCKET_FOLDER = 90  # bytes; a socket's path may have about 107
 
 
@@ -77,7 +79,7 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         url = stack.enter_context(database(settings, home))
         code_socket = stack.enter_context(socket_folder(home)) / "code"
         dagster_home = home / "dagster"
-        write_home(dagster_home, slots=os.cpu_count() or 2, socket=code_socket)
+        write_home(dagster_home, socket=code_socket, pull_request_slots=0)  # none reaches this machine
         environment = child_environment(settings, home, url, dagster_home) | {"OA_UI_PORT": str(port)}
         os.environ.update(environment)
         terminal.waiting("starting Dagster")
@@ -98,15 +100,17 @@ def finish(system: System, code_socket: Path) -> System:
     launch(system, "webserver", "dagster-webserver", "-h", "127.0.0.1", "-p", str(system.settings.ui_port),
            "-w", workspace)  # fmt: skip
     launch(system, "daemon", "dagster-daemon", "run", "-w", workspace)
+    # Asked alone: what it does with the runs below it when it is told to end is its own business.
+    launch(system, "worker", "oa", "worker", "--slots", str(SLOTS), "--drain", str(DRAIN_SECONDS), alone=True)
     system.wait_until(system.webserver.ready, "Dagster's webserver")
     return system
 
 
-def launch(system: System, name: str, *command: str) -> None:
-    """Starts one of Dagster's programs as a service."""
+def launch(system: System, name: str, *command: str, alone: bool = False) -> None:
+    """Starts a program as a service; `alone`: only it is asked to end, not what runs below it."""
     logs = system.home.parent / "logs"
     full = [program(command[0]), *command[1:]]
-    system.services.append(start(name, full, environment=os.environ, logs=logs, folder=system.home))
+    system.services.append(start(name, full, environment=os.environ, logs=logs, folder=system.home, alone=alone))
 
 
 def stop_all(system: System, terminal: Terminal) -> None:

@@ -1,8 +1,9 @@
 """Stands between `oa up` and one of its services, so that nothing below outlives either.
 
-Run as a program: `python warden.py GRACE PROGRAM ARGUMENT...`. It adopts every orphan of the service. Told to end (also
-by the kernel, when `oa up` itself was killed), or when the service ends by itself, it asks all that run below it to
-end, waits GRACE seconds, and kills what is left. It imports nothing but the standard library, to be small.
+Run as a program: `python warden.py GRACE FIRST PROGRAM ARGUMENT...`. It adopts every orphan of the service. Told to end
+(also by the kernel, when `oa up` itself was killed), or when the service ends by itself, it asks all that run below it
+to end (FIRST is `alone`: the service first, and the others once it has ended), waits GRACE seconds, and kills what is
+left. It imports nothing but the standard library, to be small.
 """
 
 from __future__ import annotations
@@ -28,20 +29,25 @@ class Asked(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Runs the service and gives its exit status, or 128 and the number of the signal that ended it."""
-    grace = float(arguments[0])
+    until_all = float(arguments[0])
+    alone = arguments[1] == "alone"
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     status = 0
+    service: subprocess.Popen[bytes] | None = None
     try:
         for number in ASKED:
             signal.signal(number, _ask)
-        service = subprocess.Popen(arguments[1:], stdin=subprocess.DEVNULL)
+        service = subprocess.Popen(arguments[2:], stdin=subprocess.DEVNULL)
         status = _wait_for(service.pid)
     except Asked:
         pass
     for number in ASKED:
         signal.signal(number, signal.SIG_IGN)
-    _end_all(grace)
+    until = time.monotonic() + until_all
+    if alone and service is not None:
+        _end_service(service, until)
+    _end_all(until)
     return status
 
 
@@ -58,8 +64,18 @@ def _wait_for(pid: int) -> int:
             return code if code >= 0 else 128 - code
 
 
-def _end_all(grace: float) -> None:
-    until = time.monotonic() + grace
+def _end_service(service: subprocess.Popen[bytes], until: float) -> None:
+    """Asks it alone, and waits until it has ended or its time is over."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(service.pid, signal.SIGTERM)
+    while service.pid in descendants(os.getpid()) and time.monotonic() < until:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(service.pid, os.WNOHANG)[0]:
+                return
+        time.sleep(TICK)
+
+
+def _end_all(until: float) -> None:
     _tell(signal.SIGTERM)
     while _collect():
         time.sleep(TICK)

@@ -13,6 +13,7 @@ from oa_pipeline.automation.sensors import look_for_lost_runs
 from oa_pipeline.ledger import queries
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import Opening, beat, open_run
+from oa_pipeline.orchestration.launcher import Ec2RunLauncher
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 
@@ -73,3 +74,14 @@ def test_a_run_that_stays_silent_is_failed_at_the_second_look(
     assert first.cursor == str(tickets["b"].number)
     second = look_for_lost_runs(instance, first.cursor, workplace)
     assert (second.cursor, "ended 1 lost runs" in str(second.skip_reason)) == ("", True)
+
+
+def test_where_run_monitoring_asks_the_launcher_silence_is_its_business(
+    instance: DagsterInstance, engine: sa.Engine
+) -> None:
+    instance._run_launcher = Ec2RunLauncher()
+    record(engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=NOW)
+    run = create_run_for_test(instance, status=DagsterRunStatus.STARTED)
+    number = open_run(engine, Opening("x/addresses/y", run.run_id), now=NOW).number
+    later = NOW + SILENCE + timedelta(seconds=1)
+    assert end_silent_runs(instance, engine, [number], now=later) == ([], [])

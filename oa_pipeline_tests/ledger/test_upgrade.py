@@ -14,7 +14,9 @@ from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.tables import SCHEMA, metadata
 from oa_pipeline.ledger.upgrade import newest_version, schema_version, upgrade
 
-TABLES = {"partitions", "runs", "pointers", "late_results", "renames", "alembic_version"}
+TABLES = {
+    "partitions", "runs", "pointers", "late_results", "renames", "assignments", "heartbeats", "alembic_version",
+}  # fmt: skip
 
 
 def tables(url: str, schema: str = SCHEMA) -> set[str]:

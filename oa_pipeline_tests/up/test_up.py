@@ -18,7 +18,6 @@ from typing import Any
 import psutil
 import pytest
 
-from oa_pipeline.automation.lost import end_lost_runs
 from oa_pipeline.ledger import queries
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.orchestration import embedded
@@ -173,17 +172,17 @@ def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
         }
         assert all(tags[row["dagster_run_id"]]["dagster/partition"] == row["key"] for row in latest.values())
 
-        # The process of the run that hangs is killed: Dagster sees it, and so does the ledger.
+        # The process of the run that hangs is killed: it goes on under its own id, with a number of its own.
+        first = queries.latest_runs(engine, [key("hangs")])[key("hangs")]
         (victim,) = connected(up.below(), silent)
         victim.kill()
-        only = {"filter": {"runIds": [hanging]}}
-        wait_until(lambda: webserver.ask(RUNS, only)["runsOrError"]["results"][0]["status"] == "FAILURE", 90)
-        with instance_of(home / "oa") as instance:
-            end_lost_runs(instance, engine)
-        assert queries.latest_runs(engine, [key("hangs")])[key("hangs")]["status"] == "lost"
-
-        webserver.launch(key("hangs"))
-        wait_until(lambda: queries.counts_by_status(engine).get("running"), 60)
+        wait_until(lambda: queries.latest_runs(engine, [key("hangs")])[key("hangs")]["id"] != first["id"], 90)
+        second = queries.latest_runs(engine, [key("hangs")])[key("hangs")]
+        assert second["dagster_run_id"] == first["dagster_run_id"] == hanging
+        former = queries.run(engine, first["id"])
+        assert former is not None
+        assert (former["status"], former["successor"]) == ("lost", second["id"])
+        assert queries.counts_by_status(engine) == {"succeeded": 2, "lost": 1, "running": 1}
         engine.dispose()
         processes = up.below()
         up.process.send_signal(signal.SIGINT)
@@ -202,16 +201,6 @@ def connected(processes: list[psutil.Process], address: str) -> list[psutil.Proc
             if any(c.raddr and c.raddr.port == port for c in process.net_connections()):
                 found.append(process)
     return found
-
-
-@contextmanager
-def instance_of(home: Path) -> Iterator[Any]:
-    from dagster import DagsterInstance
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OA_HOME", str(home))
-        with DagsterInstance.from_config(str(home / "dagster")) as instance:
-            yield instance
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")

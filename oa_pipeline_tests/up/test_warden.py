@@ -24,8 +24,8 @@ os.wait()
 """
 
 
-def warden(*command: str, grace: str = "10") -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-I", services.WARDEN, grace, *command], stderr=subprocess.DEVNULL)
+def warden(*command: str, grace: str = "10", first: str = "all") -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-I", services.WARDEN, grace, first, *command], stderr=subprocess.DEVNULL)
 
 
 def started(note: Path) -> psutil.Process:
@@ -57,6 +57,33 @@ def test_a_service_that_ends_by_itself_takes_its_orphans_along(tmp_path: Path) -
     orphan_number = started(note).pid
     assert process.wait(30) == 3
     assert not psutil.pid_exists(orphan_number)
+
+
+PARENT_AND_CHILD = """
+import os, signal, sys, time
+note = sys.argv[1]
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, lambda *_: open(note + ".child", "w").write("asked"))
+    open(note, "w").write(str(os.getpid()))
+    time.sleep(600)
+def end(*_):
+    open(note + ".parent", "w").write(str(os.path.exists(note + ".child")))
+    time.sleep(0.3)
+    open(note + ".parent", "a").write(str(os.path.exists(note + ".child")))
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+time.sleep(600)
+"""
+
+
+def test_a_service_asked_alone_sees_to_its_children_first(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    process = warden(sys.executable, "-c", PARENT_AND_CHILD, str(note), first="alone", grace="2")
+    child = started(note)
+    process.terminate()
+    process.wait(30)
+    assert (tmp_path / "pid.parent").read_text() == "FalseFalse"
+    assert not child.is_running()
 
 
 def test_the_exit_status_is_the_services(tmp_path: Path) -> None:

@@ -73,6 +73,19 @@ class Converter:
         self._lock = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
+        self._inherited = False
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process id of the server, while it is ours and runs."""
+        return self._server.pid if self._server is not None and self._server.poll() is None else None
+
+    def after_fork(self, walls: Literal["required", "recorded"]) -> None:
+        """To be called in a forked child, which thereby shares its parent's server instead of starting its own."""
+        self._lock = threading.Lock()
+        self._server = None
+        self._inherited = self._socket is not None
+        self._required = walls == "required"
 
     def __enter__(self) -> Converter:
         """Itself; the server starts with the first task."""
@@ -87,7 +100,7 @@ class Converter:
     def start(self) -> None:
         """Starts the server if it is not running. Raises ConvertError when it does not come up."""
         with self._lock:
-            if self._server is not None and self._server.poll() is None:
+            if self._inherited or (self._server is not None and self._server.poll() is None):
                 return
             self._close()
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -144,7 +157,7 @@ class Converter:
         `input` is the cached download, readable to the converter. Raises ConverterDied when the process ends without
         an answer, WallError when a demanded wall is down. KeyboardInterrupt and other exceptions end the process.
         """
-        self.start()
+        self._live()
         (work / "task.json").write_text(json.dumps(task.as_json()))
         (work / "task.json").chmod(0o444)
         limits = task.limits
@@ -158,6 +171,13 @@ class Converter:
         with follow.ask(self._send, job):
             report = follow.until_done()
         return _answer(report, follow.stderr.text(), work, limits)
+
+    def _live(self) -> None:
+        """A server to ask. Where an inherited one has gone, the next is our own."""
+        with self._lock:
+            if self._inherited and self._socket is not None and _gone(self._socket):
+                self._inherited = False
+        self.start()
 
     def _send(self, job: dict[str, Any], fds: tuple[int, ...]) -> None:
         with self._lock:
@@ -233,6 +253,13 @@ class _Follow:
                 event = json.loads(line)
                 if self._on_event is not None and isinstance(event, dict):
                     self._on_event(event)
+
+
+def _gone(sock: socket.socket) -> bool:
+    """Whether the other side has closed: it never says anything more once it is ready, except that."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _drain(fd: int) -> None:

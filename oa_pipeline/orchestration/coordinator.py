@@ -1,0 +1,140 @@
+"""The run coordinator: Dagster's queue, told how many runs the live workers can carry out.
+
+Runs wait in Dagster's own queue and nowhere else. Without a worker they all wait there, visible and cancellable.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from dagster import DagsterRun, Field, IntSource
+
+from ..errors import OAError
+from . import dagster_private as private
+from .launcher import SILENT_SECONDS
+from .storage import database_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+HOST_TAG = "oa/host"  # the publisher's host, so that no publisher gets more than a few of us at once
+KIND_TAG = "oa/kind"
+SHARED_TAG = "oa/slots"  # on all runs but those of pull requests: the slots that these may have
+PULL_REQUEST, BATCH, PERSON = "pull-request", "batch", "person"
+PARTITION_TAG, BACKFILL_TAG = "dagster/partition", "dagster/backfill"
+DEQUEUE_SECONDS = 0.5  # how often a free slot is looked for; a look costs a few milliseconds
+log = logging.getLogger(__name__)
+
+
+class CapacityRunCoordinator(private.QueuedRunCoordinator):
+    """The `run_coordinator` class of dagster.yaml. All that Dagster's own can be told it can be told too."""
+
+    def __init__(
+        self,
+        pull_request_slots: int = 1,
+        runs_per_host: int = 2,
+        heartbeat_timeout_seconds: int = SILENT_SECONDS,
+        **dagsters: Any,
+    ) -> None:
+        """`pull_request_slots`: kept free for pull requests; `runs_per_host`: at once, of one publisher's host."""
+        self.pull_request_slots = pull_request_slots
+        self.runs_per_host = runs_per_host
+        self.silent = timedelta(seconds=heartbeat_timeout_seconds)
+        self._given = dagsters.get("dequeue_interval_seconds")
+        super().__init__(**dagsters)
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """What may stand below `config:`."""
+        ours = {
+            "pull_request_slots": (1, "slots that only runs of pull requests may have"),
+            "runs_per_host": (2, "runs at once of one publisher's host"),
+            "heartbeat_timeout_seconds": (SILENT_SECONDS, "the slots of a worker silent for longer do not count"),
+        }
+        fields = {
+            name: Field(IntSource, is_required=False, default_value=default, description=says)
+            for name, (default, says) in ours.items()
+        }
+        return {**dict(super().config_type()), **fields}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: private.ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> CapacityRunCoordinator:
+        """Made by Dagster from dagster.yaml."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @property
+    def dequeue_interval_seconds(self) -> Any:
+        """Half a second unless the configuration says otherwise."""
+        return self._given if self._given is not None else DEQUEUE_SECONDS
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from ..ledger.engine import ledger_engine
+
+        return ledger_engine(database_url())
+
+    def get_run_queue_config(self) -> private.RunQueueConfig:
+        """What Dagster asks before each look into the queue: nothing starts while the ledger cannot be asked."""
+        from ..ledger.heartbeats import live_slots
+
+        try:
+            slots = live_slots(self._engine, self.silent)
+        except OAError as error:
+            log.warning("no run starts, as the live workers are not known: %s", error)
+            slots = 0
+        config = super().get_run_queue_config()
+        return config._replace(
+            max_concurrent_runs=slots,
+            tag_concurrency_limits=[*config.tag_concurrency_limits, *self._limits(slots)],
+        )
+
+    def _limits(self, slots: int) -> list[dict[str, Any]]:
+        # Of a single slot none can be kept, or nothing but pull requests would ever run.
+        shared = max(1, slots - self.pull_request_slots)
+        return [
+            {"key": SHARED_TAG, "limit": shared},
+            {"key": HOST_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": self.runs_per_host},
+        ]
+
+    def submit_run(self, context: private.SubmitRunContext) -> DagsterRun:
+        """Puts a run into the queue, with the tags by which its turn is decided, whoever launched it."""
+        run = context.dagster_run
+        missing = {name: value for name, value in self._tags(run).items() if name not in run.tags}
+        if missing:
+            self._instance.add_run_tags(run.run_id, missing)
+        return super().submit_run(context)
+
+    def _tags(self, run: DagsterRun) -> dict[str, str]:
+        kind = run.tags.get(KIND_TAG) or (BATCH if BACKFILL_TAG in run.tags else PERSON)
+        tags = {KIND_TAG: kind}
+        if kind != PULL_REQUEST:
+            tags[SHARED_TAG] = "shared"
+        key = run.tags.get(PARTITION_TAG)
+        host = self._host(key) if key and HOST_TAG not in run.tags else ""
+        return {**tags, HOST_TAG: host} if host else tags
+
+    def _host(self, key: str) -> str:
+        """The host that a data source is downloaded from; empty where it is not known or there is none."""
+        from ..ledger.partitions import declared
+
+        try:
+            found = declared(self._engine, key)
+        except OAError as error:
+            log.warning("the run of %s is queued without its host: %s", key, error)
+            return ""
+        return host_of(found.declared.get("data")) if found is not None else ""
+
+
+def host_of(data: object) -> str:
+    """The host of an address; empty where there is none."""
+    try:
+        return (urlsplit(data).hostname or "") if isinstance(data, str) else ""
+    except ValueError:
+        return ""

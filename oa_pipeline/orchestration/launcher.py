@@ -1,0 +1,201 @@
+"""The run launcher: a run that Dagster launches becomes an assignment in the ledger, for a worker to take.
+
+Dagster's run monitoring fails or resumes a run on one bad answer about its worker, so none is given that is not known
+to be true: who cannot see says that the worker runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from dagster import DagsterRun, Field, IntSource, StringSource
+
+from ..errors import OAError, PublishError, SettingsError
+from . import dagster_private as private
+from .storage import database_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ..ledger.assignments import Standing
+
+SILENT_SECONDS = 60  # three beats of a worker
+PRIORITY_TAG = "dagster/priority"
+MODES = ("local",)
+
+
+class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
+    """The `run_launcher` class of dagster.yaml."""
+
+    def __init__(
+        self,
+        mode: str = "local",
+        heartbeat_timeout_seconds: int = SILENT_SECONDS,
+        inst_data: private.ConfigurableClassData | None = None,
+    ) -> None:
+        """`heartbeat_timeout_seconds`: how long a worker may be silent before its runs are given up."""
+        if mode not in MODES:
+            raise SettingsError(f"run_launcher: there is no mode {mode!r}", cure=f"use one of {', '.join(MODES)}")
+        self._inst_data = inst_data
+        self.mode = mode
+        self.heartbeat_timeout_seconds = heartbeat_timeout_seconds
+        self._blind_until = 0.0
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @property
+    def inst_data(self) -> private.ConfigurableClassData | None:
+        """Where it was configured."""
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> dict[str, Field]:
+        """What may stand below `config:`."""
+        return {
+            "mode": Field(
+                StringSource,
+                is_required=False,
+                default_value="local",
+                description="where workers come from; 'local': whoever starts `oa worker`",
+            ),
+            "heartbeat_timeout_seconds": Field(
+                IntSource,
+                is_required=False,
+                default_value=SILENT_SECONDS,
+                description="a worker silent for longer is lost, and its runs are resumed or failed",
+            ),
+        }
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: private.ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Ec2RunLauncher:
+        """Made by Dagster from dagster.yaml."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from ..ledger.engine import ledger_engine
+
+        return ledger_engine(database_url())
+
+    def launch_run(self, context: private.LaunchRunContext) -> None:
+        """Offers the run to the workers. A second call for the same run does nothing."""
+        self._offer(context.dagster_run, 0)
+
+    @property
+    def supports_resume_run(self) -> bool:
+        """A run whose worker was lost goes on under its own id."""
+        return True
+
+    def resume_run(self, context: private.ResumeRunContext) -> None:
+        """Offers the next attempt; what the former one may still do is refused by the ledger."""
+        self._offer(context.dagster_run, context.resume_attempt_number or 1)
+
+    def _offer(self, run: DagsterRun, attempt: int) -> None:
+        from ..ledger.assignments import Assignment, offer
+
+        offer(self._engine, Assignment(run.run_id, attempt), priority=priority(run))
+
+    def terminate(self, run_id: str) -> bool:
+        """Asks for the run to end: its worker sees CANCELING and interrupts it. False where nobody has it."""
+        from ..ledger.assignments import standing, withdraw
+        from ..ledger.tables import Stage
+
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        self._instance.report_run_canceling(run)
+        if withdraw(self._engine, run_id):
+            self._instance.report_run_canceled(run, "Cancelled before a worker took it.")
+            return True
+        found = standing(self._engine, run_id)
+        if found is None or found.stage is not Stage.TAKEN:
+            return False
+        self._wake_workers()
+        return True
+
+    def _wake_workers(self) -> None:
+        from ..ledger.bell import ring
+        from ..ledger.engine import in_transaction
+
+        in_transaction(self._engine, ring)
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Run monitoring may ask."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> private.CheckRunHealthResult:
+        """How the worker of a started run is. RUNNING wherever that cannot be seen."""
+        try:
+            found = self._standing(run.run_id)
+        except OAError as error:
+            # Whoever was silent meanwhile may have been as blind as we are: it gets as long to be heard again.
+            self._blind_until = time.monotonic() + self.heartbeat_timeout_seconds
+            return running(f"the ledger cannot be asked: {error}")
+        if found is None:
+            return running("no assignment is known; it was not launched here")
+        return judged(found, self.heartbeat_timeout_seconds, excused=time.monotonic() < self._blind_until)
+
+    def get_run_worker_debug_info(self, run: DagsterRun, include_container_logs: bool | None = True) -> str | None:
+        """What is known of the run's worker, for the message that ends a run."""
+        try:
+            found = self._standing(run.run_id)
+        except OAError as error:
+            return f"The ledger cannot be asked: {error}"
+        return None if found is None else described(found)
+
+    def _standing(self, run_id: str) -> Standing | None:
+        from ..ledger.assignments import standing
+
+        try:
+            return standing(self._engine, run_id)
+        except OAError:
+            raise
+        except Exception as error:  # a driver's error that the ledger does not know is blindness all the same
+            raise PublishError(f"{type(error).__name__}: {error}") from error
+
+
+def priority(run: DagsterRun) -> int:
+    """Dagster's priority of a run; 0 where it is none."""
+    try:
+        return int(run.tags.get(PRIORITY_TAG, "0"))
+    except ValueError:
+        return 0
+
+
+def running(msg: str) -> private.CheckRunHealthResult:
+    """The answer that changes nothing."""
+    return private.CheckRunHealthResult(private.WorkerStatus.RUNNING, msg)
+
+
+def judged(found: Standing, timeout: float, *, excused: bool) -> private.CheckRunHealthResult:
+    """The answer for a run whose newest attempt stands like this; `excused`: silence proves nothing at present."""
+    from ..ledger.tables import Stage
+
+    said = described(found)
+    if found.stage is Stage.READY:
+        return running(said)
+    if found.stage is Stage.TAKEN:
+        if excused or (found.silent is not None and found.silent <= timeout):
+            return running(said)
+        return private.CheckRunHealthResult(private.WorkerStatus.NOT_FOUND, said, run_worker_id=found.worker)
+    return private.CheckRunHealthResult(private.WorkerStatus.FAILED, said, run_worker_id=found.worker)
+
+
+def described(found: Standing) -> str:
+    """One line about an attempt and its worker."""
+    from ..ledger.tables import Stage
+
+    attempt = f"attempt {found.assignment.attempt}"
+    if found.stage is Stage.READY:
+        return f"{attempt} waits for a worker"
+    who = f"worker {found.worker}" + (f" on {found.host}" if found.host else "")
+    if found.stage is not Stage.TAKEN:
+        return f"{attempt} of {who} ended: {found.detail}"
+    heard = "is gone" if found.silent is None else f"beat {found.silent:.0f} seconds ago"
+    uses = ", ".join(f"{name} {value}" for name, value in sorted(found.usage.items()))
+    return f"{attempt}: {who} {heard}" + (f" ({uses})" if uses else "")
