@@ -41,8 +41,7 @@ def clean_environment() -> dict[str, str]:
         "HOME": "/nonexistent",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # Reading, computing and writing each have a thread of ours; more cost a tenth and save nothing.
-        "POLARS_MAX_THREADS": "1",
+        "POLARS_MAX_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
