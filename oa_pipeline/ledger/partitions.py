@@ -33,8 +33,10 @@ class Declared:
 
 
 def known(engine: sa.Engine) -> dict[str, str]:
-    """Digest by key of every data source that has not been removed."""
-    query = sa.select(partitions.c.key, partitions.c.digest).where(partitions.c.removed_at.is_(None))
+    """Digest by key of every data source of the default branch that has not been removed."""
+    query = sa.select(partitions.c.key, partitions.c.digest).where(
+        partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)
+    )
     return in_transaction(engine, lambda c: {r.key: r.digest for r in c.execute(query)})
 
 

@@ -29,6 +29,8 @@ class Opening:
     dagster_run_id: str = ""
     attempt: int = 0
     code_version: str = ""
+    set_id: int | None = None
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ class Ticket:
     key: str
     token: int
     predecessor: int | None = None
+    pull_request: int | None = None
 
     @property
     def prefix(self) -> str:
         """Where this run's objects lie in the store."""
-        return f"runs/{self.number}/"
+        return f"{'runs' if self.pull_request is None else 'pr'}/{self.number}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_secon
                 dagster_run_id=opening.dagster_run_id,
                 attempt=opening.attempt,
                 code_version=opening.code_version,
+                set_id=opening.set_id,
+                job_id=opening.job_id,
+                pull_request=held.pull_request,
                 predecessor=former,
                 started_at=now,
                 beat_at=now,
@@ -121,7 +127,7 @@ def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_secon
         )
         if former is not None:
             connection.execute(sa.update(runs).where(runs.c.id == former).values(successor=number))
-        return Ticket(number, opening.key, held.token, former)
+        return Ticket(number, opening.key, held.token, former, held.pull_request)
 
     return in_transaction(engine, work, outage_seconds=outage_seconds)
 
@@ -169,7 +175,7 @@ def end_run(engine: sa.Engine, ticket: Ticket, ending: Ending, *, outage_seconds
             _refuse(connection, ticket, ending, found.status)
             return False
         connection.execute(sa.update(runs).where(runs.c.id == ticket.number).values(_columns(ending)))
-        if ending.status is RunStatus.SUCCEEDED:
+        if ending.status is RunStatus.SUCCEEDED and ticket.pull_request is None:
             _point(connection, ticket, ending.ended_at)
         return True
 

@@ -54,6 +54,8 @@ class Order:
     attempt: int = 0
     force: bool = False
     final: bool = True
+    set_id: int | None = None
+    job_id: str | None = None
 
 
 def carry_out(
@@ -72,7 +74,10 @@ def carry_out(
     """
     moment = now or functools.partial(datetime.now, UTC)
     engine = workplace.ledger()
-    ticket = open_run(engine, Opening(order.key, order.dagster_run_id, order.attempt, code_version()), now=moment())
+    opening = Opening(
+        order.key, order.dagster_run_id, order.attempt, code_version(), set_id=order.set_id, job_id=order.job_id
+    )
+    ticket = open_run(engine, opening, now=moment())
     try:
         run = _Run(workplace, order, ticket, say, echo, moment)
         try:

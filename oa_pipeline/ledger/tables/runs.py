@@ -1,8 +1,4 @@
-"""The ledger's tables, schema `oa` of the one database that Dagster uses too.
-
-Types that cannot lie: a status is an enum, an outcome is a column a fact, and constraints hold what must be true of
-every row. Migrations create these; a test holds the two together.
-"""
+"""Data sources, their runs, and which run is the latest."""
 
 from __future__ import annotations
 
@@ -11,44 +7,23 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, ENUM, JSON, JSONB
 
-SCHEMA = "oa"
+from .base import SCHEMA, metadata, moment
 
 
 class RunStatus(StrEnum):
-    """How a run stands. All but RUNNING are final."""
+    """How a run stands. All but RUNNING are final, but for a HELD one that is accepted: it then has succeeded."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"  # it has output, its own or (copy_of) that of an earlier run
+    HELD = "held"  # it has output that lost too much against the latest, which stays what it was
     FAILED = "failed"  # the source or its publisher; `problem` says how
     SKIPPED = "skipped"  # the source says to skip
     CANCELLED = "cancelled"  # somebody asked for it to stop
     LOST = "lost"  # its process went away, or a newer run took its place
 
 
-class Stage(StrEnum):
-    """Where an assignment, one attempt at a Dagster run, stands. DONE and BROKEN are final."""
-
-    READY = "ready"  # waits for a worker
-    TAKEN = "taken"  # a worker has it
-    DONE = "done"  # Dagster's run has ended, or ended before anybody took it
-    BROKEN = "broken"  # its process went away and Dagster's run has not ended
-
-
-metadata = sa.MetaData(
-    schema=SCHEMA,
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
-        "fk": "%(table_name)s_%(column_0_name)s_fk",
-        "uq": "%(table_name)s_%(column_0_N_name)s_uq",
-        "ck": "%(table_name)s_%(constraint_name)s_ck",
-    },
-)
-
 run_numbers = sa.Sequence("run_numbers", schema=SCHEMA, metadata=metadata)
 run_status = ENUM(*(s.value for s in RunStatus), name="run_status", schema=SCHEMA, metadata=metadata)
-assignment_stage = ENUM(*(s.value for s in Stage), name="assignment_stage", schema=SCHEMA, metadata=metadata)
-moment = sa.DateTime(timezone=True)
 
 partitions = sa.Table(
     "partitions",
@@ -67,7 +42,11 @@ partitions = sa.Table(
     sa.Column("first_seen", moment, nullable=False),
     sa.Column("changed_at", moment, nullable=False),
     sa.Column("removed_at", moment, comment="when it left the source repository; null while it is in it"),
+    sa.Column("pull_request", sa.Integer, comment="the pull request that proposes it; null: of the default branch"),
+    sa.Column("proposes", sa.Text, comment="of a pull request's partition: the key that it would have once merged"),
+    sa.CheckConstraint("(pull_request IS NULL) = (proposes IS NULL)", name="proposal_is_whole"),
     sa.Index(None, "source"),
+    sa.Index("partitions_pull_request_ix", "pull_request", postgresql_where=sa.text("pull_request IS NOT NULL")),
 )
 
 runs = sa.Table(
@@ -82,6 +61,10 @@ runs = sa.Table(
     sa.Column("token", sa.BigInteger, nullable=False),
     sa.Column("dagster_run_id", sa.Text, nullable=False, server_default=""),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    # who asked for it; neither: a person
+    sa.Column("set_id", sa.BigInteger, sa.ForeignKey("oa.sets.id")),
+    sa.Column("job_id", sa.Text, sa.ForeignKey("oa.jobs.id")),
+    sa.Column("pull_request", sa.Integer, comment="its objects lie below pr/ and no pointer ever names it"),
     # what was processed, by what
     sa.Column("blob_sha", sa.Text, nullable=False, server_default=""),
     sa.Column("digest", sa.Text, nullable=False, server_default=""),
@@ -93,6 +76,11 @@ runs = sa.Table(
     sa.Column("cure", sa.Text, nullable=False, server_default=""),
     sa.Column("warnings", JSONB, nullable=False, server_default="[]"),
     sa.Column("tests_passed", sa.Boolean, comment="null: the source has none"),
+    # the gate: a held run has its objects and is seen, but the latest stays what it was
+    sa.Column("held_because", ARRAY(sa.Text), comment="what it lost; of held and accepted runs"),
+    sa.Column("compared_with", sa.BigInteger, sa.ForeignKey("oa.runs.id")),
+    sa.Column("accepted_at", moment, comment="when a held run was let through"),
+    sa.Column("accepted_by", sa.Text, comment="a person's name, or the number of the run that agreed"),
     # the cached download
     sa.Column("cache_sha256", sa.Text),
     sa.Column("cache_md5", sa.Text),
@@ -126,6 +114,7 @@ runs = sa.Table(
     sa.Column("started_at", moment, nullable=False),
     sa.Column("beat_at", moment, nullable=False),
     sa.Column("ended_at", moment),
+    sa.Column("pruned_at", moment, comment="when its objects were removed to keep the store small"),
     sa.CheckConstraint("(status = 'running') = (ended_at IS NULL)", name="ends_once"),
     sa.CheckConstraint("status <> 'failed' OR problem IS NOT NULL", name="failure_has_problem"),
     sa.CheckConstraint("status <> 'succeeded' OR problem IS NULL", name="success_has_none"),
@@ -133,6 +122,10 @@ runs = sa.Table(
     sa.Index(None, "key", "id"),
     sa.Index(None, "source", "id"),
     sa.Index(None, "dagster_run_id"),
+    sa.Index("runs_set_id_ix", "set_id", "key", postgresql_where=sa.text("set_id IS NOT NULL")),
+    sa.Index("runs_job_id_ix", "job_id", postgresql_where=sa.text("job_id IS NOT NULL")),
+    sa.Index("runs_blob_sha_ix", "blob_sha", "id"),
+    sa.Index("runs_held_ix", "id", postgresql_where=sa.text("held_because IS NOT NULL")),
     sa.Index("runs_running_ix", "beat_at", postgresql_where=sa.text("status = 'running'")),
     sa.Index("runs_one_running_ix", "key", unique=True, postgresql_where=sa.text("status = 'running'")),
 )
@@ -169,52 +162,4 @@ renames = sa.Table(
     sa.Column("at", moment, nullable=False),
     sa.Index(None, "new_key"),
     comment="the history of new_key goes on in old_key",
-)
-
-assignments = sa.Table(
-    "assignments",
-    metadata,
-    sa.Column("dagster_run_id", sa.Text, primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True, comment="0 as launched, 1 as resumed for the first time ..."),
-    sa.Column("stage", assignment_stage, nullable=False, server_default=Stage.READY.value),
-    sa.Column("priority", sa.Integer, nullable=False, server_default="0", comment="Dagster's: higher goes first"),
-    sa.Column("worker", sa.Text, comment="who has it, or had it last"),
-    sa.Column("deliveries", sa.Integer, nullable=False, server_default="0", comment="how often it was taken"),
-    sa.Column("detail", sa.Text, nullable=False, server_default="", comment="how it ended"),
-    sa.Column("ready_at", moment, nullable=False, server_default=sa.func.now()),
-    sa.Column("taken_at", moment),
-    sa.Column("ended_at", moment),
-    sa.CheckConstraint("(stage IN ('done', 'broken')) = (ended_at IS NOT NULL)", name="ends_once"),
-    sa.CheckConstraint("stage <> 'taken' OR (worker IS NOT NULL AND taken_at IS NOT NULL)", name="taken_by_somebody"),
-    sa.Index(
-        "assignments_ready_ix",
-        sa.text("priority DESC"),
-        "ready_at",
-        postgresql_where=sa.text("stage = 'ready'"),
-    ),
-    sa.Index("assignments_taken_ix", "worker", postgresql_where=sa.text("stage = 'taken'")),
-    sa.Index(
-        "assignments_one_open_ix",
-        "dagster_run_id",
-        unique=True,
-        postgresql_where=sa.text("stage IN ('ready', 'taken')"),
-    ),
-    sa.Index("assignments_ended_ix", "ended_at", postgresql_where=sa.text("ended_at IS NOT NULL")),
-    comment="runs that Dagster launched, for workers to take: one row an attempt, so a second delivery does nothing",
-)
-
-heartbeats = sa.Table(
-    "heartbeats",
-    metadata,
-    sa.Column("worker", sa.Text, primary_key=True),
-    sa.Column("host", sa.Text, nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("slots", sa.Integer, nullable=False, comment="runs it carries out at once"),
-    sa.Column("code_version", sa.Text, nullable=False, server_default=""),
-    sa.Column("draining", sa.Boolean, nullable=False, server_default=sa.false(), comment="takes nothing any more"),
-    sa.Column("usage", JSONB, nullable=False, server_default="{}", comment="run: {pid, memory, cpu_seconds}"),
-    sa.Column("started_at", moment, nullable=False, server_default=sa.func.now()),
-    sa.Column("beat_at", moment, nullable=False, server_default=sa.func.now()),
-    sa.CheckConstraint("slots > 0", name="has_slots"),
-    comment="the workers that live; their clock is the database's",
 )
