@@ -6,6 +6,7 @@ An unknown `OA_*` name is an error: a misspelt setting must not be silently igno
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -35,8 +36,24 @@ def _hosts(text: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in text.split(",") if host.strip())
 
 
-def _setting(default: Any, parse: Callable[[str], Any], says: str) -> Any:
-    return field(default=default, metadata={"parse": parse, "says": says})
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _repository(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", text, re.ASCII):
+        raise ValueError("use owner/name")
+    return text
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ValueError("use an http or https address without password, query and fragment")
+    return text.rstrip("/")
+
+
+def _setting(default: Any, parse: Callable[[str], Any], says: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse, "says": says, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,24 @@ class Settings:
     deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
+    web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
+    web_port: int = _setting(5000, int, "port of the public site")
+    public_url: str = _setting("http://127.0.0.1:5000", _address, "address of the public site, as GitHub is told it")
+    repository: str = _setting(
+        "openaddresses/openaddresses", _repository, "the source repository on GitHub, owner/name"
+    )
+    github_api: str = _setting("https://api.github.com", _address, "GitHub's API")
+    github_token: str = _setting(
+        "", str, "token for GitHub's API: statuses, comments; empty: GitHub is left alone", secret=True
+    )
+    github_app_id: str = _setting("", str, "a GitHub App instead of a token: its number")
+    github_app_key: str = _setting("", str, "... and the file with its private key")
+    github_secrets: tuple[str, ...] = _setting(
+        (), _list, "secrets of the webhook, separated by commas while they are exchanged", secret=True
+    )
+    github_checks: bool = _setting(False, _flag, "1 answers with check runs and annotations; needs a GitHub App")
+    github_silent: bool = _setting(False, _flag, "1 posts nothing to GitHub")
+    reject_new_jobs: bool = _setting(False, _flag, "1 lets the webhook answer 503, so that no new job begins")
     dev: bool = _setting(False, _flag, "1 on a development machine: what must be set in production may be missing")
 
     @property
@@ -100,8 +135,17 @@ class Settings:
         return [(f"OA_{f.name.upper()}", shown(f.default), f.metadata["says"]) for f in fields(cls)]
 
 
+def is_secret(name: str) -> bool:
+    """Whether the setting `OA_...` is one that nobody may see."""
+    return any(f.metadata["secret"] for f in fields(Settings) if f"OA_{f.name.upper()}" == name)
+
+
 def shown(value: object) -> str:
     """A setting's value as it would be written in the environment."""
     if isinstance(value, bool):
         return str(int(value))
-    return ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+    return (
+        ",".join(sorted(value) if isinstance(value, frozenset) else value)
+        if isinstance(value, frozenset | tuple)
+        else str(value)
+    )
