@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OAError
 from ..ledger import partitions, queries
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
 from . import endings
+from .unchanged import publisher_says_unchanged, reusable
 from .version import code_version
 from .watch import PastDeadline, Superseded, Watch, watched
 from .workplace import Workplace
@@ -147,31 +147,15 @@ class _Run:
         return carried
 
     def _reusable(self) -> bool:
-        """Whether the last good run was of the same declaration and code, and its objects are still there."""
-        last = self.last
-        if last is None or self.order.force or self.data_source.skip:
-            return False
-        if (last["digest"], last["code_version"]) != (self.data_source.digest, code_version()):
-            return False
-        return bool(last["outputs"]) and all(self.store.exists(o["key"]) for o in last["outputs"].values())
+        return not self.order.force and reusable(self.last, self.data_source, self.store)
 
     def _publisher_says_unchanged(self, last: queries.Row) -> bool:
-        from ..fetch import probe
-        from ..fetch.model import Validators
         from ..process.steps import budget_of, guard_of
 
         settings = self.workplace.settings
-        try:
-            found = probe(
-                self.data_source,
-                Validators.from_json(dict(last["validators"])),
-                budget=budget_of(settings),
-                guard=guard_of(settings),
-                hosts=self.workplace.hosts,
-            )
-        except OAError:
-            return False  # the download meets the same trouble, and has the words for it
-        return found.state == "unchanged"
+        return publisher_says_unchanged(
+            self.data_source, last, budget=budget_of(settings), guard=guard_of(settings), hosts=self.workplace.hosts
+        )
 
     def _process(self, folder: Path, watch: Watch, last: queries.Row | None) -> Result:
         from ..process import process
