@@ -19,6 +19,19 @@ class SetStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Outcome(StrEnum):
+    """What became of a member that has ended."""
+
+    UNCHANGED = "unchanged"  # nothing has changed since the result it had
+    SUCCEEDED = "succeeded"
+    HELD = "held"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    LOST = "lost"  # its process went away, twice
+    CANCELLED = "cancelled"
+    REMOVED = "removed"  # it left the source repository meanwhile
+
+
 class Step(StrEnum):
     """How far a member of a set, one data source, has come. ENDED is final."""
 
@@ -61,9 +74,13 @@ set_members = sa.Table(
     sa.Column("host", sa.Text, nullable=False, server_default="", comment="the publisher's"),
     sa.Column("expected_seconds", sa.Float, comment="what its last good run took; null: not known"),
     sa.Column("step", set_step, nullable=False, server_default=Step.WAITING.value),
+    sa.Column("probes", sa.Integer, nullable=False, server_default="0", comment="how often its publisher was asked"),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0", comment="Dagster runs asked for"),
-    sa.Column("dagster_run_id", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "dagster_run_id", sa.Text, nullable=False, server_default="", comment="which probes it, then carries it out"
+    ),
     sa.Column("run_id", sa.BigInteger, sa.ForeignKey("oa.runs.id"), comment="the run that counts"),
+    sa.Column("outcome", sa.Text, nullable=False, server_default="", comment="what became of it; empty: not ended"),
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
     sa.Column("moved_at", moment, nullable=False, comment="when it came to this step"),
     sa.Index("set_members_step_ix", "set_id", "step", "position"),

@@ -57,9 +57,11 @@ CREATE TABLE oa.set_members (
     host TEXT DEFAULT '' NOT NULL,
     expected_seconds FLOAT,
     step oa.set_step DEFAULT 'waiting' NOT NULL,
+    probes INTEGER DEFAULT '0' NOT NULL,
     tries INTEGER DEFAULT '0' NOT NULL,
     dagster_run_id TEXT DEFAULT '' NOT NULL,
     run_id BIGINT,
+    outcome TEXT DEFAULT '' NOT NULL,
     detail TEXT DEFAULT '' NOT NULL,
     moved_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT set_members_pk PRIMARY KEY (set_id, key),
@@ -77,6 +79,12 @@ COMMENT ON COLUMN oa.set_members.position IS 'in the order in which they are tak
 COMMENT ON COLUMN oa.set_members.host IS 'the publisher''s';
 
 COMMENT ON COLUMN oa.set_members.expected_seconds IS 'what its last good run took; null: not known';
+
+COMMENT ON COLUMN oa.set_members.probes IS 'how often its publisher was asked';
+
+COMMENT ON COLUMN oa.set_members.dagster_run_id IS 'which probes it, then carries it out';
+
+COMMENT ON COLUMN oa.set_members.outcome IS 'what became of it; empty: not ended';
 
 COMMENT ON COLUMN oa.set_members.tries IS 'Dagster runs asked for';
 
