@@ -174,15 +174,15 @@ def end_run(engine: sa.Engine, ticket: Ticket, ending: Ending, *, outage_seconds
                 return True
             _refuse(connection, ticket, ending, found.status)
             return False
-        connection.execute(sa.update(runs).where(runs.c.id == ticket.number).values(_columns(ending)))
+        connection.execute(sa.update(runs).where(runs.c.id == ticket.number).values(columns_of(ending)))
         if ending.status is RunStatus.SUCCEEDED and ticket.pull_request is None:
-            _point(connection, ticket, ending.ended_at)
+            point_at(connection, ticket, ending.ended_at)
         return True
 
     return in_transaction(engine, work, outage_seconds=outage_seconds)
 
 
-def _columns(ending: Ending) -> dict[str, Any]:
+def columns_of(ending: Ending) -> dict[str, Any]:
     """The row's values; text is cleaned of what PostgreSQL refuses (JSON is cleaned by the engine)."""
     cache = ending.cache
     values: dict[str, Any] = {
@@ -215,7 +215,8 @@ def _text(text: str) -> str:
     return clean_text(text)[0]
 
 
-def _point(connection: sa.Connection, ticket: Ticket, now: datetime) -> None:
+def point_at(connection: sa.Connection, ticket: Ticket, now: datetime) -> None:
+    """Moves the pointer of the ticket's data source to its run, unless it names a newer one."""
     put = insert(pointers).values(key=ticket.key, run_id=ticket.number, swapped_at=now)
     connection.execute(
         put.on_conflict_do_update(
