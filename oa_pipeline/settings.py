@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from . import crash
 from .errors import SettingsError
 
 MIB = 1024 * 1024
@@ -82,6 +83,7 @@ class Settings:
     convert_cpu_seconds: int = _setting(3 * 3600, int, "CPU time of a converter, in seconds")
     convert_seconds: int = _setting(6 * 3600, int, "wall-clock time of a converter, in seconds")
     deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
+    pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
     web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
@@ -103,6 +105,7 @@ class Settings:
     github_silent: bool = _setting(False, _flag, "1 posts nothing to GitHub")
     reject_new_jobs: bool = _setting(False, _flag, "1 lets the webhook answer 503, so that no new job begins")
     dev: bool = _setting(False, _flag, "1 on a development machine: what must be set in production may be missing")
+    crash_at: str = _setting("", crash.checked, "for tests, with OA_DEV=1: the point at which a process dies")
 
     @property
     def store_location(self) -> str:
@@ -127,7 +130,10 @@ class Settings:
                     values[spec.name] = spec.metadata["parse"](env[name])
                 except ValueError as error:
                     raise SettingsError(f"{name}={env[name]!r} cannot be used: {error}") from None
-        return cls(**values)
+        settings = cls(**values)
+        if settings.crash_at and not settings.dev:
+            raise SettingsError("OA_CRASH_AT kills processes and is for tests alone", cure="unset it, or set OA_DEV=1")
+        return settings
 
     @classmethod
     def described(cls) -> list[tuple[str, str, str]]:

@@ -25,6 +25,7 @@ from dagster import (
 from pydantic import Field
 
 from .. import __version__
+from ..crash import point
 from ..orchestration.workplace import Workplace
 from .checks import check_results, check_specs
 
@@ -87,7 +88,9 @@ def source(
     if carried.transient and not order.final:
         context.log.warning(f"{carried.ending.problem}: {carried.ending.detail}; trying again")
         raise RetryRequested(RETRIES, FIRST_PAUSE * 2**context.op_execution_context.retry_number)
+    point("dagster.before-materialization")
     yield from told(carried, workplace)
+    point("dagster.after-materialization")
 
 
 def told(carried: "Carried", workplace: Workplace) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..crash import point
 from ..errors import PublishError
 
 READ = 1024 * 1024
@@ -125,6 +126,8 @@ class Partial:
         with _our_disk(self._path):
             while view:
                 view = view[self._file.write(view) :]
+        if not self.size:
+            point("fetch.first-byte")
         self._count(piece)
 
     def finish(self) -> Path:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..crash import point
 from ..ledger import partitions, queries
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
@@ -78,6 +79,7 @@ def carry_out(
         order.key, order.dagster_run_id, order.attempt, code_version(), set_id=order.set_id, job_id=order.job_id
     )
     ticket = open_run(engine, opening, now=moment())
+    point("run.opened")
     try:
         run = _Run(workplace, order, ticket, say, echo, moment)
         try:
@@ -96,8 +98,10 @@ def carry_out(
         patience = PATIENCE if isinstance(error, Exception) else HASTE
         end_run(engine, ticket, endings.broken_off(error, moment()), outage_seconds=patience)
         raise
+    point("ledger.before-end")
     if not end_run(engine, ticket, carried.ending, outage_seconds=PATIENCE):
         raise Superseded
+    point("ledger.after-end")
     return carried
 
 

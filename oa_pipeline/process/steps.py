@@ -16,6 +16,7 @@ from typing import Any
 from ..convert.sandbox import Converter
 from ..convert.task import FORMATS, Limits, Outcome, Task
 from ..counters import Counters
+from ..crash import point
 from ..errors import ConverterDied, FetchError, OAError, Problem, SourceError
 from ..fetch import Budget, Fetched, Guard, Hosts, fetch
 from ..fetch.model import Progress
@@ -157,6 +158,7 @@ class _Steps:
         log.say(f"download: {fetched.size:,} bytes in {fetched.seconds:.1f} s, sha256 {fetched.sha256}")
         for note in fetched.notes:
             log.warn(f"download: {note}")
+        point("fetch.done")
         return fetched
 
     def _task(self, what: str, fetched: Fetched | None) -> Task:
@@ -193,6 +195,7 @@ class _Steps:
             path = self.fetched.path if self.fetched and task.input else None
             outcome = converter.run(task, work, input=path, on_event=on_event)
             take(outcome.outputs, task, work, self.folder)
+            point("convert.done")
             return outcome
         finally:
             shutil.rmtree(work, ignore_errors=True)

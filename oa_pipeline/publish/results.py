@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..crash import point
 from .store import Store, StoredObject, content_type
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ def publish_run(
     Files are taken from `folder` where the result names them relatively. Repeating it stores nothing twice.
     """
     kinds = sorted(result.files, key=lambda kind: (kind == LAST, kind))
-    return {kind: _publish(store, run_number, source, kind, folder / result.files[kind], result) for kind in kinds}
+    stored = {}
+    for kind in kinds:
+        if kind == LAST:
+            point("publish.before-index")
+        stored[kind] = _publish(store, run_number, source, kind, folder / result.files[kind], result)
+        point("publish.first-object")
+    point("publish.done")
+    return stored
 
 
 def object_key(run_number: int, source: str, kind: str, path: Path) -> str:

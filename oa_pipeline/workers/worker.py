@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..crash import point
 from ..errors import OAError
 from ..ledger import assignments, heartbeats
 from ..ledger.assignments import Assignment
@@ -219,6 +220,7 @@ class Worker:
         if parent is None or free <= 0 or self._draining:
             return
         for assignment in assignments.take(self.engine, self.name, free):
+            point("worker.taken")
             self.children[assignment] = parent.start(assignment)
 
     def _settle(self) -> None:
