@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
+from typing import Any
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import pytest
 from isal import isal_zlib
 
-from oa_pipeline.convert.outputs.zipmembers import Deflating, append_bytes, append_deflated, copy_member
+from oa_pipeline.zips.members import Appending, Deflating, append_bytes, append_deflated, copy_member, deflated
 
 TEXT = b"LON,LAT\r\n" + b"12.5,50.25\r\n" * 5000
 GIB = 1 << 30
@@ -170,3 +171,50 @@ def test_a_directory_that_lies_is_noticed(tmp_path: Path) -> None:
 def test_a_stream_of_another_size_than_promised_is_refused(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "a.zip", "w") as archive, pytest.raises(BadZipFile, match="3 packed bytes instead of 4"):
         append_deflated(archive, "x", [b"abc"], crc=0, size=3, packed_size=4)
+
+
+class Stream(io.RawIOBase):
+    """Takes bytes in order, and tells how many they were."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def tell(self) -> int:
+        return sum(map(len, self.parts))
+
+
+def test_an_archive_may_be_a_stream(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        append_bytes(archive, "us/x.csv", TEXT)
+    stream = Stream()
+    with ZipFile(tmp_path / "a.zip") as source, ZipFile(stream, "w") as target:
+        append_bytes(target, "README.txt", b"read me")
+        copy_member(target, source, "us/x.csv")
+        info = source.getinfo("us/x.csv")
+        member = Appending(target, deflated("y.csv", crc=info.CRC, size=len(TEXT), packed_size=info.compress_size))
+        packed = (tmp_path / "a.zip").read_bytes()[30 + len("us/x.csv") :][: info.compress_size]
+        member.write(packed[:7])
+        member.write(memoryview(packed)[7:])
+        member.end()
+    (tmp_path / "b.zip").write_bytes(b"".join(stream.parts))
+    with ZipFile(tmp_path / "b.zip") as target:
+        assert target.testzip() is None
+        assert target.namelist() == ["README.txt", "us/x.csv", "y.csv"]
+        assert target.read("us/x.csv") == target.read("y.csv") == TEXT
+    accepted(tmp_path / "b.zip")
+
+
+def test_a_member_that_did_not_come_whole_is_not_in_the_directory(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        member = Appending(archive, deflated("x.csv", crc=0, size=3, packed_size=4))
+        member.write(b"abc")
+        with pytest.raises(BadZipFile, match="3 packed bytes instead of 4"):
+            member.end()
+        assert archive.namelist() == []
