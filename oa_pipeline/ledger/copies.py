@@ -33,7 +33,7 @@ def record_copy(engine: sa.Engine, opening: Opening, basis: Basis, ending: Endin
         if member is None:
             return None
         if member.step == Step.ENDED.value:
-            return member.run_id  # by this call, whose answer was lost
+            return int(member.run_id)  # by this call, whose answer was lost
         held = connection.execute(sa.select(partitions).where(partitions.c.key == opening.key).with_for_update()).one()
         latest = connection.scalar(sa.select(pointers.c.run_id).where(pointers.c.key == opening.key))
         if (latest, held.digest) != (basis.last, basis.digest) or _at_work(connection, opening.key):
@@ -63,7 +63,7 @@ def record_copy(engine: sa.Engine, opening: Opening, basis: Basis, ending: Endin
     return in_transaction(engine, work)
 
 
-def _member(opening: Opening) -> sa.Select[tuple[str, int]]:
+def _member(opening: Opening) -> sa.Select[str, int]:
     return (
         sa.select(set_members.c.step, set_members.c.run_id)
         .join(sets, sets.c.id == set_members.c.set_id)

@@ -84,7 +84,7 @@ def probed_by(engine: sa.Engine, number: int) -> dict[str, int]:
 
 
 def release(engine: sa.Engine, number: int, dagster_run_ids: Collection[str], *, now: datetime) -> int:
-    """Gives up what these Dagster runs were probing, to be probed again or, after two times, run; how many they were."""
+    """Gives up what these Dagster runs were probing: to be probed again or, after two times, due; how many."""
     step = sa.case((set_members.c.probes >= PROBES, Step.CHANGED.value), else_=Step.WAITING.value)
     where = (set_members.c.step == Step.PROBING.value, set_members.c.dagster_run_id.in_(dagster_run_ids))
     return _move(engine, number, *where, step=sa.cast(step, set_members.c.step.type), dagster_run_id="", moved_at=now)

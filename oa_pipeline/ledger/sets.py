@@ -17,6 +17,7 @@ from .reading import Row, row, rows
 from .tables import SetStatus, Step, runs, set_members, sets
 
 BLOCK = 1000  # members a statement
+UNKNOWN_SECONDS = 60.0  # of work, where no member's is known
 OPENING = 0x0A5E7  # the advisory lock of whoever opens a set
 
 
@@ -49,7 +50,7 @@ class Tally:
     steps: Mapping[str, int]
     outcomes: Mapping[str, int]
     problems: Mapping[str, int]
-    expected: Mapping[str, float] = field(default_factory=dict)  # seconds of work by step
+    expected: Mapping[str, float] = field(default_factory=dict)  # seconds of work by step; what is not known: as others
 
     @property
     def members(self) -> int:
@@ -167,13 +168,15 @@ def set_of(engine: sa.Engine, number: int) -> Row | None:
 
 def tally(engine: sa.Engine, number: int) -> Tally:
     """How far the set has come."""
+    usual = sa.select(sa.func.avg(set_members.c.expected_seconds)).where(set_members.c.set_id == number)
+    seconds = sa.func.coalesce(set_members.c.expected_seconds, usual.scalar_subquery(), UNKNOWN_SECONDS)
     query = (
         sa.select(
             set_members.c.step,
             set_members.c.outcome,
             runs.c.problem,
             sa.func.count().label("members"),
-            sa.func.coalesce(sa.func.sum(set_members.c.expected_seconds), 0.0).label("seconds"),
+            sa.func.sum(seconds).label("seconds"),
         )
         .outerjoin(runs, runs.c.id == set_members.c.run_id)
         .where(set_members.c.set_id == number)
