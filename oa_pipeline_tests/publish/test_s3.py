@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from oa_pipeline.errors import PublishError
-from oa_pipeline.publish.s3 import MIB, S3Store, a_day_before
+from oa_pipeline.publish.s3 import MIB, S3Store, Sizes, a_day_before
 
 TWICE = {"mode": "standard", "total_max_attempts": 2}
 
@@ -25,7 +25,7 @@ def big(folder: Path, letter: bytes = b"x") -> tuple[Path, str]:
 
 @pytest.fixture
 def parts(s3_server: str, bucket: str) -> S3Store:
-    return S3Store(f"s3://{bucket}/p", endpoint=s3_server, largest_put=MIB, part=5 * MIB)
+    return S3Store(f"s3://{bucket}/p", endpoint=s3_server, sizes=Sizes(put=MIB, part=5 * MIB))
 
 
 def test_a_big_file_goes_up_in_parts_and_never_replaces(parts: S3Store, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def refusing() -> Iterator[ThreadingHTTPServer]:
         pytest.param(403, "AccessDenied", "s3:PutObject", 1, id="the policy denies"),
         pytest.param(403, "RequestTimeTooSkewed", "clock", 1, id="our clock is wrong"),
         pytest.param(503, "SlowDown", "run again later", 2, id="the bucket is overloaded"),
-        pytest.param(500, "InternalError", "settings", 2, id="the server fails"),
+        pytest.param(500, "InternalError", "run again later", 2, id="the server fails"),
     ],
 )
 def test_a_refusal_is_one_error_with_its_cure(
