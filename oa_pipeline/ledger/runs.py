@@ -73,6 +73,7 @@ class Ending:
     tests_passed: bool | None = None
     cache: CacheFacts | None = None
     rows: int | None = None
+    sampled: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     content_hash: str = ""
     data_version: str = ""
@@ -87,6 +88,11 @@ class Ending:
     peak_memory: int | None = None
     walls: dict[str, str] = field(default_factory=dict)
     copy_of: int | None = None
+    # what the gate said, see `ledger.gate`
+    held_because: Sequence[str] = ()
+    compared_with: int | None = None
+    decided_by: str = ""  # who let it through although it lost that much, or rejected it
+    agrees_with: Sequence[int] = ()  # held runs that are let through by this one
 
 
 def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_seconds: float = 60.0) -> Ticket:
@@ -176,6 +182,7 @@ def end_run(engine: sa.Engine, ticket: Ticket, ending: Ending, *, outage_seconds
             return False
         connection.execute(sa.update(runs).where(runs.c.id == ticket.number).values(columns_of(ending)))
         if ending.status is RunStatus.SUCCEEDED and ticket.pull_request is None:
+            let_through(connection, ending.agrees_with, f"run {ticket.number}", ending.ended_at)
             point_at(connection, ticket, ending.ended_at)
         return True
 
@@ -204,15 +211,45 @@ def columns_of(ending: Ending) -> dict[str, Any]:
     values.update({name: _text(getattr(ending, name)) for name in texts})
     plain = (
         "ended_at", "tests_passed", "rows", "counters", "outputs", "seconds", "cpu_seconds", "peak_memory", "walls",
-        "copy_of",
+        "copy_of", "sampled",
     )  # fmt: skip
     values.update({name: getattr(ending, name) for name in plain})
     values["beat_at"] = ending.ended_at
-    return values
+    return values | _gate_columns(ending)
+
+
+def _gate_columns(ending: Ending) -> dict[str, Any]:
+    decided = ending.ended_at if ending.decided_by else None
+    by = _text(ending.decided_by) or None
+    accepted = ending.status is RunStatus.SUCCEEDED
+    return {
+        "held_because": [_text(reason) for reason in ending.held_because] or None,
+        "compared_with": ending.compared_with,
+        "accepted_at": decided if accepted else None,
+        "accepted_by": by if accepted else None,
+        "rejected_at": None if accepted else decided,
+        "rejected_by": None if accepted else by,
+    }
 
 
 def _text(text: str) -> str:
     return clean_text(text)[0]
+
+
+def let_through(connection: sa.Connection, numbers: Sequence[int], by: str, now: datetime) -> None:
+    """Those of these runs that are held are good runs from now on. No pointer moves."""
+    if numbers:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id.in_(numbers), runs.c.status == RunStatus.HELD.value)
+            .values(
+                status=RunStatus.SUCCEEDED.value,
+                accepted_at=now,
+                accepted_by=_text(by),
+                rejected_at=None,
+                rejected_by=None,
+            )
+        )
 
 
 def point_at(connection: sa.Connection, ticket: Ticket, now: datetime) -> None:

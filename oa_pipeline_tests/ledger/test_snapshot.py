@@ -1,42 +1,21 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 import sqlalchemy as sa
 
-from oa_pipeline.ledger.partitions import Declared, mark_removed, record
-from oa_pipeline.ledger.runs import Ending, Opening, end_absent, end_run, open_run
+from oa_pipeline.ledger.partitions import mark_removed
+from oa_pipeline.ledger.runs import Opening, end_absent, open_run
 from oa_pipeline.ledger.snapshot import runs_of_set, runs_to_date, state_to_date
-from oa_pipeline.ledger.tables import RunStatus, partitions, set_members, sets
+from oa_pipeline.ledger.tables import RunStatus, set_members, sets
+from oa_pipeline_tests.ledger.life import NOW, declare, propose, run
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 A, B, C = (f"us/ca/{name}/addresses/county" for name in "abc")
 
 
 @pytest.fixture(autouse=True)
 def _three_data_sources(engine: sa.Engine) -> None:
-    record(engine, [declared(key) for key in (C, A, B)], now=NOW)
-
-
-def declared(key: str, **facts: bool) -> Declared:
-    source, layer, name = key.rsplit("/", 2)
-    return Declared(key, source, layer, name, {}, {}, "d1", "b1", **facts)
-
-
-def run(
-    engine: sa.Engine,
-    key: str,
-    status: RunStatus = RunStatus.SUCCEEDED,
-    *,
-    copy_of: int | None = None,
-    set_id: int | None = None,
-) -> int:
-    """One run of the data source from beginning to end; gives its number."""
-    ticket = open_run(engine, Opening(key, set_id=set_id), now=NOW)
-    problem = "Could not download source data" if status is RunStatus.FAILED else None
-    assert end_run(engine, ticket, Ending(status, NOW + timedelta(minutes=1), problem, rows=3, copy_of=copy_of))
-    return ticket.number
+    for key in (C, A, B):
+        declare(engine, key)
 
 
 def a_set(engine: sa.Engine, *keys: str) -> int:
@@ -58,7 +37,7 @@ def test_a_newer_run_that_gave_nothing_hides_no_good_one(engine: sa.Engine, newe
 
 
 def test_the_rows_are_in_the_order_of_their_keys_and_say_which_is_first_of_its_file(engine: sa.Engine) -> None:
-    record(engine, [declared(B, first=False)], now=NOW)
+    declare(engine, B, first=False)
     numbers = {key: run(engine, key) for key in (C, A, B)}
     assert [(row["key"], row["id"], row["first"]) for row in runs_to_date(engine)] == [
         (A, numbers[A], True), (B, numbers[B], False), (C, numbers[C], True),
@@ -72,19 +51,14 @@ def test_a_copy_is_the_latest_and_names_whose_it_is(engine: sa.Engine) -> None:
 
 
 def test_one_layer_may_be_asked_for(engine: sa.Engine) -> None:
-    parcels = "us/ca/a/parcels/county"
-    record(engine, [declared(parcels)], now=NOW)
+    parcels = declare(engine, "us/ca/a/parcels/county")
     run(engine, A)
     run(engine, parcels)
     assert [row["key"] for row in runs_to_date(engine, layer="parcels")] == [parcels]
 
 
 def test_what_left_the_repository_or_is_only_proposed_is_left_out(engine: sa.Engine) -> None:
-    proposal = f"7/{'a' * 40}/{B}"
-    record(engine, [declared(proposal)], now=NOW)
-    with engine.begin() as connection:
-        change = sa.update(partitions).where(partitions.c.key == proposal).values(pull_request=7, proposes=B)
-        connection.execute(change)
+    proposal = propose(engine, B)
     for key in (A, C, proposal):
         run(engine, key)
     mark_removed(engine, [C], now=NOW)

@@ -47,6 +47,7 @@ partitions = sa.Table(
     sa.CheckConstraint("(pull_request IS NULL) = (proposes IS NULL)", name="proposal_is_whole"),
     sa.Index(None, "source"),
     sa.Index("partitions_pull_request_ix", "pull_request", postgresql_where=sa.text("pull_request IS NOT NULL")),
+    sa.Index("partitions_proposes_ix", "proposes", postgresql_where=sa.text("proposes IS NOT NULL")),
 )
 
 runs = sa.Table(
@@ -81,6 +82,8 @@ runs = sa.Table(
     sa.Column("compared_with", sa.BigInteger, sa.ForeignKey("oa.runs.id")),
     sa.Column("accepted_at", moment, comment="when a held run was let through"),
     sa.Column("accepted_by", sa.Text, comment="a person's name, or the number of the run that agreed"),
+    sa.Column("rejected_at", moment, comment="when somebody said that a held run shall not be published"),
+    sa.Column("rejected_by", sa.Text, comment="a person's name, or the number of the rejected run that it agrees with"),
     # the cached download
     sa.Column("cache_sha256", sa.Text),
     sa.Column("cache_md5", sa.Text),
@@ -89,6 +92,7 @@ runs = sa.Table(
     sa.Column("validators", JSONB, nullable=False, server_default="{}"),
     # what came out
     sa.Column("rows", sa.BigInteger),
+    sa.Column("sampled", sa.Boolean, nullable=False, server_default=sa.false(), comment="of a part of the data only"),
     sa.Column("counters", JSONB, nullable=False, server_default="{}"),
     sa.Column("content_hash", sa.Text, nullable=False, server_default=""),
     sa.Column("data_version", sa.Text, nullable=False, server_default=""),
@@ -119,6 +123,9 @@ runs = sa.Table(
     sa.CheckConstraint("status <> 'failed' OR problem IS NOT NULL", name="failure_has_problem"),
     sa.CheckConstraint("status <> 'succeeded' OR problem IS NULL", name="success_has_none"),
     sa.CheckConstraint("bounds IS NULL OR cardinality(bounds) = 4", name="bounds_are_four"),
+    # As text: the migration that adds the status may not use it yet.
+    sa.CheckConstraint("status::text <> 'held' OR held_because IS NOT NULL", name="held_says_why"),
+    sa.CheckConstraint("accepted_at IS NULL OR rejected_at IS NULL", name="decided_once"),
     sa.Index(None, "key", "id"),
     sa.Index(None, "source", "id"),
     sa.Index(None, "dagster_run_id"),

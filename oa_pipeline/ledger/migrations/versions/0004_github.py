@@ -162,17 +162,22 @@ ALTER TABLE oa.partitions
 
 CREATE INDEX partitions_pull_request_ix ON oa.partitions (pull_request) WHERE pull_request IS NOT NULL;
 
+CREATE INDEX partitions_proposes_ix ON oa.partitions (proposes) WHERE proposes IS NOT NULL;
+
 COMMENT ON COLUMN oa.partitions.pull_request IS 'the pull request that proposes it; null: of the default branch';
 
 COMMENT ON COLUMN oa.partitions.proposes IS 'of a pull request''s partition: the key that it would have once merged';
 
 ALTER TABLE oa.runs
     ADD COLUMN job_id TEXT CONSTRAINT runs_job_id_fk REFERENCES oa.jobs (id),
-    ADD COLUMN pull_request INTEGER;
+    ADD COLUMN pull_request INTEGER,
+    ADD COLUMN sampled BOOLEAN DEFAULT false NOT NULL;
 
 CREATE INDEX runs_job_id_ix ON oa.runs (job_id) WHERE job_id IS NOT NULL;
 
 COMMENT ON COLUMN oa.runs.pull_request IS 'its objects lie below pr/ and no pointer ever names it';
+
+COMMENT ON COLUMN oa.runs.sampled IS 'of a part of the data only';
 """
 
 
