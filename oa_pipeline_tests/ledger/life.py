@@ -38,7 +38,8 @@ def run(
     """One run from beginning to end; gives its number."""
     ticket = open_run(engine, Opening(key, code_version=code_version, set_id=set_id, job_id=job_id), now=at)
     why = problem if status is RunStatus.FAILED else None
-    assert end_run(engine, ticket, Ending(status, at + MINUTE, why, **{"rows": 3, **facts}))
+    held = {"held_because": ("lost half of its rows",)} if status is RunStatus.HELD else {}
+    assert end_run(engine, ticket, Ending(status, at + MINUTE, why, **{"rows": 3, **held, **facts}))
     return ticket.number
 
 
