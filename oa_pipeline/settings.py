@@ -53,6 +53,12 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _cron(text: str) -> str:
+    if len(text.split()) != 5:
+        raise ValueError("use cron's five words: minute, hour, day of the month, month, day of the week")
+    return text
+
+
 def _setting(default: Any, parse: Callable[[str], Any], says: str, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse, "says": says, "secret": secret})
 
@@ -84,6 +90,8 @@ class Settings:
     convert_seconds: int = _setting(6 * 3600, int, "wall-clock time of a converter, in seconds")
     deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
     pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
+    set_schedule: str = _setting("0 21 * * 5", _cron, "when the weekly set begins, in cron's words and UTC")
+    set_deadline_seconds: int = _setting(60 * 3600, int, "wall-clock time of a whole set, in seconds")
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
     web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
