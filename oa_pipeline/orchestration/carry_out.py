@@ -190,7 +190,7 @@ class _Run:
         self.stage = "publish"
         began = time.monotonic()
         stored: dict[str, StoredObject] = publish_run(
-            self.store, self.ticket.number, self.data_source.source, self.order.key, result, folder
+            self.store, self.ticket.prefix, self.data_source.source, result, folder
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
         spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}
