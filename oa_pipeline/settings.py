@@ -5,6 +5,7 @@ An unknown `OA_*` name is an error: a misspelt setting must not be silently igno
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -31,6 +32,13 @@ def _wall(text: str) -> str:
     if text not in {"required", "recorded"}:
         raise ValueError("use 'required' or 'recorded'")
     return text
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not math.isfinite(share) or share < 0:
+        raise ValueError("use a share such as 0.1; 1 switches the rule off")
+    return share
 
 
 def _hosts(text: str) -> frozenset[str]:
@@ -92,6 +100,14 @@ class Settings:
     pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
     set_schedule: str = _setting("0 21 * * 5", _cron, "when the weekly set begins, in cron's words and UTC")
     set_deadline_seconds: int = _setting(60 * 3600, int, "wall-clock time of a whole set, in seconds")
+    gate_rows: float = _setting(0.10, _share, "a run that loses a larger share of its rows is held; 1: never")
+    gate_field: float = _setting(
+        0.05, _share, "a field that was filled in this share of the rows must not be lost; 1: it may"
+    )
+    gate_extent: float = _setting(0.5, _share, "a run that loses a larger share of its extent is held; 1: never")
+    gate_agree_seconds: int = _setting(
+        12 * 3600, int, "a later run that agrees with a held one lets it through after so many seconds"
+    )
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
     web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
