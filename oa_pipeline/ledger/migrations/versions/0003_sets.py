@@ -195,7 +195,11 @@ ALTER TABLE oa.runs
     ADD COLUMN compared_with BIGINT CONSTRAINT runs_compared_with_fk REFERENCES oa.runs (id),
     ADD COLUMN accepted_at TIMESTAMP WITH TIME ZONE,
     ADD COLUMN accepted_by TEXT,
-    ADD COLUMN pruned_at TIMESTAMP WITH TIME ZONE;
+    ADD COLUMN rejected_at TIMESTAMP WITH TIME ZONE,
+    ADD COLUMN rejected_by TEXT,
+    ADD COLUMN pruned_at TIMESTAMP WITH TIME ZONE,
+    ADD CONSTRAINT runs_held_says_why_ck CHECK (status::text <> 'held' OR held_because IS NOT NULL),
+    ADD CONSTRAINT runs_decided_once_ck CHECK (accepted_at IS NULL OR rejected_at IS NULL);
 
 CREATE INDEX runs_set_id_ix ON oa.runs (set_id, key) WHERE set_id IS NOT NULL;
 
@@ -208,6 +212,10 @@ COMMENT ON COLUMN oa.runs.held_because IS 'what it lost; of held and accepted ru
 COMMENT ON COLUMN oa.runs.accepted_at IS 'when a held run was let through';
 
 COMMENT ON COLUMN oa.runs.accepted_by IS 'a person''s name, or the number of the run that agreed';
+
+COMMENT ON COLUMN oa.runs.rejected_at IS 'when somebody said that a held run shall not be published';
+
+COMMENT ON COLUMN oa.runs.rejected_by IS 'a person''s name, or the number of the rejected run that it agrees with';
 
 COMMENT ON COLUMN oa.runs.pruned_at IS 'when its objects were removed to keep the store small';
 """
