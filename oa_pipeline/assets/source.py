@@ -6,7 +6,7 @@ the op runs, as every process of Dagster's imports this module.
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -26,6 +26,7 @@ from pydantic import Field
 
 from .. import __version__
 from ..crash import point
+from ..orchestration.tags import JOB_TAG, SET_TAG
 from ..orchestration.workplace import Workplace
 from .checks import check_results, check_specs
 
@@ -76,10 +77,12 @@ def source(
         attempt=context.op_execution_context.retry_number,
         force=config.force,
         final=context.op_execution_context.retry_number >= RETRIES,
+        set_id=set_of(context.run.tags),
+        job_id=context.run.tags.get(JOB_TAG),
     )
     try:
         # The log's lines go to the run's standard output: a line of context.log is a row of the database.
-        carried = carry_out(workplace, order, say=context.log.info, echo=functools.partial(print, flush=True))
+        carried = carry_out(workplace, order, say=saying(context), echo=functools.partial(print, flush=True))
     except Superseded:
         attempt.leave_if_lost(workplace.ledger())
         raise Failure(
@@ -91,6 +94,24 @@ def source(
     point("dagster.before-materialization")
     yield from told(carried, workplace)
     point("dagster.after-materialization")
+
+
+def saying(context: AssetExecutionContext) -> Callable[[str], None]:
+    """Says a line to whoever looks at the run in Dagster. A database that is away for a moment ends no run."""
+
+    def say(text: str) -> None:
+        try:
+            context.log.info(text)
+        except Exception as error:
+            print(f"{text} (which Dagster could not be told: {type(error).__name__})", flush=True)
+
+    return say
+
+
+def set_of(tags: Mapping[str, str]) -> int | None:
+    """The set that asked for the run; None where none did, whatever a person may have written there."""
+    number = tags.get(SET_TAG, "")
+    return int(number) if number.isdecimal() else None
 
 
 def told(carried: "Carried", workplace: Workplace) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:

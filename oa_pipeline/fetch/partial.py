@@ -47,7 +47,7 @@ def _our_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         raise PublishError(
-            f"the download cannot be written: {error.strerror}",
+            f"the download cannot be written{', the disk is full' if full else ''}: {error.strerror}",
             place=str(path),
             cure="make room on the disk under OA_HOME" if full else "look at the disk under OA_HOME",
         ) from error

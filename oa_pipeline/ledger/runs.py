@@ -98,7 +98,8 @@ class Ending:
 def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_seconds: float = 60.0) -> Ticket:
     """A new run of the data source, with the next number and the partition's token.
 
-    A run of the same data source that had not ended is ended as lost and names this one as its successor.
+    A run of the same data source that had not ended is ended as lost and names this one as its successor; so does the
+    lost one that the same run of Dagster's made before.
     Raises PublishError where the ledger does not know the data source.
     """
 
@@ -114,7 +115,7 @@ def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_secon
                 f"the ledger has no data source {opening.key!r}", cure="`oa sources sync` reads the source repository"
             )
         number = connection.execute(sa.select(run_numbers.next_value())).scalar_one()
-        former = _end_former(connection, opening.key, now)
+        former = _end_former(connection, opening.key, now) or _lost_before(connection, opening)
         connection.execute(
             sa.insert(runs).values(
                 id=number,
@@ -144,6 +145,22 @@ def _end_former(connection: sa.Connection, key: str, now: datetime) -> int | Non
         .where(runs.c.key == key, runs.c.status == RunStatus.RUNNING.value)
         .values(status=RunStatus.LOST.value, ended_at=now, detail="a newer run of the same data source took over")
         .returning(runs.c.id)
+    ).scalar_one_or_none()
+
+
+def _lost_before(connection: sa.Connection, opening: Opening) -> int | None:
+    if not opening.dagster_run_id:
+        return None
+    return connection.execute(
+        sa.select(runs.c.id)
+        .where(
+            runs.c.dagster_run_id == opening.dagster_run_id,
+            runs.c.key == opening.key,
+            runs.c.status == RunStatus.LOST.value,
+            runs.c.successor.is_(None),
+        )
+        .order_by(runs.c.id.desc())
+        .limit(1)
     ).scalar_one_or_none()
 
 
@@ -277,14 +294,15 @@ def _refuse(connection: sa.Connection, ticket: Ticket, ending: Ending, found: st
     )
 
 
-def end_absent(engine: sa.Engine, number: int, status: RunStatus, detail: str, *, now: datetime) -> bool:
+def end_absent(engine: sa.Engine, number: int, status: RunStatus, detail: str, *, now: datetime | None = None) -> bool:
     """Ends a run whose process is known to be gone, as lost or cancelled. False where it had ended meanwhile."""
+    ended_at = now or sa.func.clock_timestamp()
 
     def work(connection: sa.Connection) -> bool:
         done = connection.execute(
             sa.update(runs)
             .where(runs.c.id == number, runs.c.status == RunStatus.RUNNING.value)
-            .values(status=status.value, ended_at=now, detail=_text(detail))
+            .values(status=status.value, ended_at=ended_at, detail=_text(detail))
         )
         return done.rowcount == 1
 

@@ -5,19 +5,21 @@ Ask the publisher whether anything changed; if so download, convert and publish;
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..crash import point
-from ..ledger import partitions, queries
+from ..ledger import ends, partitions, queries
+from ..ledger.clock import LedgerClock
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
 from . import endings
+from .deadline import deadline_of
+from .recorded import ended_before, ending_of, ticket_of
 from .unchanged import publisher_says_unchanged, reusable
 from .version import code_version
 from .watch import PastDeadline, Superseded, Watch, watched
@@ -70,27 +72,35 @@ def carry_out(
     """Does the run and records its end. What is the source's fault is told by `Carried.ending`.
 
     `say` gets the few lines that matter to whoever looks at the run, `echo` every line of its log as it is written.
+    A run of Dagster's that is resumed after it had come to its end here is not done again: its end is given.
     Raises Superseded if a newer run took over; whatever else stops it (an interrupt, a fault of ours) is recorded and
     raised again.
     """
-    moment = now or functools.partial(datetime.now, UTC)
     engine = workplace.ledger()
+    moment = now or LedgerClock(engine)
+    tries = ends.tries(engine, order.dagster_run_id) if order.dagster_run_id else ()
+    if (done := ended_before(tries)) is not None:
+        say(f"run {done['id']} had ended before its process went away")
+        run = _Run(workplace, order, ticket_of(done), say, echo, moment)
+        before = ends.good_run_before(engine, order.key, done["id"])
+        return replace(run.nothing, ending=ending_of(done), last=before, unchanged=done["copy_of"] is not None)
     opening = Opening(
         order.key, order.dagster_run_id, order.attempt, code_version(), set_id=order.set_id, job_id=order.job_id
     )
     ticket = open_run(engine, opening, now=moment())
     point("run.opened")
+    deadline = deadline_of(workplace.settings, pull_request=ticket.pull_request is not None)
     try:
         run = _Run(workplace, order, ticket, say, echo, moment)
         try:
             with watched(
                 lambda: beat(engine, ticket, now=moment()),
                 every=workplace.beat_seconds,
-                deadline=workplace.settings.deadline_seconds,
+                deadline=deadline.seconds - (tries[0]["age"] if tries else 0.0),
             ) as watch:
                 carried = run.work(watch)
         except PastDeadline:
-            carried = replace(run.nothing, ending=endings.past_deadline(run.stage, workplace.settings, moment()))
+            carried = replace(run.nothing, ending=endings.past_deadline(run.stage, deadline, moment()))
     except Superseded:
         raise
     except BaseException as error:
