@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import io
 import os
+import weakref
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +46,7 @@ class ObjectWriter(io.BufferedIOBase):
         self._stored: StoredObject | None = None
         self._whole = True
         self._pid = os.getpid()
+        _open.add(self)
 
     def writable(self) -> bool:
         """It is."""
@@ -89,6 +93,7 @@ class ObjectWriter(io.BufferedIOBase):
 
     def discard(self) -> None:
         """Leaves nothing of it but the object, if it became one. A forked process leaves its parent's alone."""
+        _open.discard(self)
         if os.getpid() == self._pid:
             self._discard()
 
@@ -100,3 +105,14 @@ class ObjectWriter(io.BufferedIOBase):
 
     def _discard(self) -> None:
         raise NotImplementedError
+
+
+_open: weakref.WeakSet[ObjectWriter] = weakref.WeakSet()
+
+
+@atexit.register
+def _discard_all() -> None:
+    """What a process leaves in its making when it ends."""
+    for writer in list(_open):
+        with contextlib.suppress(Exception):
+            writer.discard()

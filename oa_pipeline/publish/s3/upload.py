@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import base64
 import contextlib
 import hashlib
-import os
-import weakref
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -22,7 +19,6 @@ from .faults import ABSENT, RACE, TAKEN, UPLOAD_GONE, code
 
 TRIES = 3  # at a key that somebody else is writing
 BREATH = 10.0  # seconds that a part on its way is waited for before its upload is ended
-_open: weakref.WeakSet[Upload] = weakref.WeakSet()
 
 
 class Upload(ObjectWriter):
@@ -41,7 +37,6 @@ class Upload(ObjectWriter):
         self._checksums = bytearray()
         self._sender: ThreadPoolExecutor | None = None
         self._sent: Future[str] | None = None
-        _open.add(self)
 
     def _take(self, view: memoryview) -> None:
         with self._bucket.failing(self.key):
@@ -127,7 +122,6 @@ class Upload(ObjectWriter):
 
     def _discard(self) -> None:
         """Ends an upload that was not completed; it would be paid for. What cannot be ended now, `sweep` finds."""
-        _open.discard(self)
         upload, self._upload = self._upload, None
         self._buffer = bytearray()
         if self._sender is not None:
@@ -221,14 +215,3 @@ def _bytes(etag: str) -> bytes:
 
 def _text(checksum: bytes) -> str:
     return base64.b64encode(checksum).decode()
-
-
-@atexit.register
-def end_all() -> None:
-    """Ends the uploads that nobody ended."""
-    for upload in list(_open):
-        with contextlib.suppress(Exception):
-            upload.discard()
-
-
-os.register_at_fork(after_in_child=_open.clear)
