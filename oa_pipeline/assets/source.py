@@ -45,7 +45,8 @@ class SourceConfig(Config):
     """What a person may ask of a run in the launchpad."""
 
     force: bool = Field(
-        default=False, description="Convert again even where nothing has changed since the last result."
+        default=False,
+        description="Convert again even where nothing has changed, and publish the result whatever it lost.",
     )
 
 
@@ -127,7 +128,7 @@ def told(carried: "Carried", workplace: Workplace) -> Iterator[MaterializeResult
         cure = f" ({ending.cure})" if ending.cure else ""
         raise Failure(f"{said}{cure}", metadata=metadata, allow_retries=False)
     version = ending.data_version
-    if ending.status is RunStatus.SKIPPED:
+    if ending.status in (RunStatus.SKIPPED, RunStatus.HELD):
         # What was published before stays the latest; without it there is nothing to have a version.
         version = carried.last["data_version"] if carried.last is not None else "skipped"
     yield MaterializeResult(

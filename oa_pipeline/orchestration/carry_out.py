@@ -6,7 +6,7 @@ Ask the publisher whether anything changed; if so download, convert and publish;
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from ..crash import point
 from ..ledger import ends, partitions, queries
 from ..ledger.clock import LedgerClock
+from ..ledger.gate import held_against
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
-from . import endings
+from . import endings, gate
 from .deadline import deadline_of
 from .recorded import ended_before, ending_of, ticket_of
 from .unchanged import publisher_says_unchanged, reusable
@@ -59,6 +60,11 @@ class Order:
     final: bool = True
     set_id: int | None = None
     job_id: str | None = None
+
+    @property
+    def forced_by_person(self) -> bool:
+        """Whether a person wants this very result: what a set or a job forces is judged like all others."""
+        return self.force and self.set_id is None and self.job_id is None
 
 
 def carry_out(
@@ -140,28 +146,35 @@ class _Run:
         )
         self.data_source = replace(parsed, digest=declared.digest)
         self.last = queries.latest_good_run(engine, order.key)
+        self.held = held_against(engine, order.key, self.last["id"]) if self.last is not None else []
         self.store: Store = workplace.store()
         self.nothing = Carried(ticket, self.data_source, Ending(RunStatus.LOST, moment()), self.last)
 
     def work(self, watch: Watch) -> Carried:
-        last = self.last if self._reusable() else None
-        if last is not None and self._publisher_says_unchanged(last):
-            self.say("the publisher says that nothing has changed")
-            return self._copy(last, None)
+        known = self._known()
+        for one in known:
+            if self._publisher_says_unchanged(one):
+                self.say("the publisher says that nothing has changed")
+                return self._again(one, None)
         with self.workplace.folder(self.order.key, self.ticket.number) as folder:
             folder.keep = not self.order.final
-            result = self._process(folder.path, watch, last)
+            result = self._process(folder.path, watch, known)
             watch.check()
-            if result.same_download and last is not None:
+            if result.same_download and result.fetched is not None:
                 self.say("the download has the bytes it had before")
-                carried = self._copy(last, result)
+                sha256 = result.fetched.sha256
+                carried = self._again(next(one for one in known if one["cache_sha256"] == sha256), result)
             else:
                 carried = self._publish(folder.path, result)
             folder.keep = carried.transient and not self.order.final
         return carried
 
-    def _reusable(self) -> bool:
-        return not self.order.force and reusable(self.last, self.data_source, self.store)
+    def _known(self) -> list[queries.Row]:
+        """The results that may stand for the same download: the newest that was held, and the last good one."""
+        if self.order.force:
+            return []
+        found = [*self.held[:1], *([self.last] if self.last is not None else [])]
+        return [one for one in found if reusable(one, self.data_source, self.store)]
 
     def _publisher_says_unchanged(self, last: queries.Row) -> bool:
         from ..process.steps import budget_of, guard_of
@@ -171,28 +184,43 @@ class _Run:
             self.data_source, last, budget=budget_of(settings), guard=guard_of(settings), hosts=self.workplace.hosts
         )
 
-    def _process(self, folder: Path, watch: Watch, last: queries.Row | None) -> Result:
+    def _process(self, folder: Path, watch: Watch, known: Sequence[queries.Row]) -> Result:
         from ..process import process
 
         def on_progress(stage: str, _done: int, _total: int | None) -> None:
             self.stage = stage
             watch.check()
 
-        known = (last["cache_sha256"] or "") if last is not None else ""
         return process(
             self.data_source,
             folder,
             settings=self.workplace.settings,
             converter=self.workplace.converter(),
-            known_sha256=known,
+            known_sha256=[one["cache_sha256"] for one in known if one["cache_sha256"]],
             hosts=self.workplace.hosts,
             on_progress=on_progress,
             echo=self.echo,
         )
 
-    def _copy(self, last: queries.Row, result: Result | None) -> Carried:
-        ending = endings.same_as(last, result.fetched if result else None, self.moment())
-        return replace(self.nothing, ending=ending, unchanged=True)
+    def _again(self, one: queries.Row, result: Result | None) -> Carried:
+        ending = endings.same_as(one, result.fetched if result else None, self.moment())
+        return replace(self.nothing, ending=self._judged(ending), unchanged=True)
+
+    def _judged(self, ending: Ending) -> Ending:
+        """The end as the gate lets it be: a result that lost too much does not replace the last good one."""
+        if ending.status is not RunStatus.SUCCEEDED or self.ticket.pull_request is not None:
+            return ending
+        decision = gate.decide(
+            gate.facts_of_ending(ending, self.data_source.digest, code_version()),
+            ending.ended_at,
+            self.last,
+            self.held,
+            gate.limits_of(self.workplace.settings),
+            forced=self.order.forced_by_person,
+        )
+        if decision.held:
+            self.say(f"held, and not published: {'; '.join(decision.because)}")
+        return gate.applied(decision, ending)
 
     def _publish(self, folder: Path, result: Result) -> Carried:
         from ..publish.results import publish_run
@@ -204,5 +232,5 @@ class _Run:
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
         spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}
-        ending = replace(ending, seconds=spent)
+        ending = self._judged(replace(ending, seconds=spent))
         return replace(self.nothing, ending=ending, result=result, transient=result.transient)

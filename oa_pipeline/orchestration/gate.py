@@ -6,11 +6,12 @@ Nothing here reads or writes: facts in, reasons out. Growth is never a reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..counters import Counters
+from ..ledger.tables import RunStatus
 
 if TYPE_CHECKING:
     from ..ledger.runs import Ending
@@ -114,6 +115,18 @@ def decide(
         agreeing = tuple(row["id"] for row in alike)
         return Decision(because, number, decided_by=f"run {old[0]['id']}", agrees_with=agreeing)
     return Decision(because, number, held=True)
+
+
+def applied(decision: Decision, ending: Ending) -> Ending:
+    """The end of a good run as decided."""
+    return replace(
+        ending,
+        status=RunStatus.HELD if decision.held else ending.status,
+        held_because=decision.because,
+        compared_with=decision.compared_with,
+        decided_by=decision.decided_by,
+        agrees_with=decision.agrees_with,
+    )
 
 
 def agree(one: Facts, other: Facts, limits: Limits) -> bool:

@@ -34,6 +34,7 @@ def ending_of(row: Mapping[str, Any]) -> Ending:
     """The end of a run as it was recorded."""
     known = {field.name: row[field.name] for field in fields(Ending) if row.get(field.name) is not None}
     known["status"] = RunStatus(row["status"])
+    known["decided_by"] = row["accepted_by"] or row["rejected_by"] or ""
     known["licence"] = Licence(row["licence"], row["attribution_required"], row["attribution_name"], row["share_alike"])
     if row["bounds"] is not None:
         known["bounds"] = tuple(row["bounds"])

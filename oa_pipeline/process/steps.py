@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ def process(
     formats: tuple[str, ...] = FORMATS,
     plain_geojson: bool = False,
     fetched: Fetched | None = None,
-    known_sha256: str = "",
+    known_sha256: Collection[str] = (),
     hosts: Hosts | None = None,
     on_progress: Callable[[str, int, int | None], None] | None = None,
     echo: Callable[[str], None] | None = None,
@@ -67,14 +67,14 @@ def process(
 
     What is the source's or the publisher's fault does not raise: `Result.outcome` has problem, detail and cure. What
     is our own fault (walls down, disk full) does. `converter` is shared by those who live long; `fetched` spares the
-    download; one whose SHA-256 is `known_sha256` is not converted, and `Result.same_download` says so. `on_progress`
+    download; the download; one whose SHA-256 is in `known_sha256` is not converted, and `Result.same_download` says so. `on_progress`
     gets a stage ("download", "convert"), how far it is, and of how much, where that is known.
     """
     began, started = datetime.now(UTC), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     clear(folder, data_source.protocol, keep=fetched.path if fetched else None)
     steps = _Steps(data_source, folder, settings, formats, plain_geojson, hosts, on_progress or (lambda *_: None))
-    steps.known_sha256 = known_sha256
+    steps.known_sha256 = frozenset(known_sha256)
     with RunLog(folder / OUTPUT_LOG, echo=echo) as log:
         log.say(f"{data_source.key}: started")
         transient = False
@@ -122,7 +122,7 @@ class _Steps:
     hosts: Hosts | None
     on_progress: Callable[[str, int, int | None], None]
     fetched: Fetched | None = None
-    known_sha256: str = ""
+    known_sha256: frozenset[str] = frozenset()
     tests: tuple[dict[str, Any], ...] = ()
 
     def run(self, converter: Converter, log: RunLog, fetched: Fetched | None) -> Outcome:
@@ -135,7 +135,7 @@ class _Steps:
             if tried.problem is not None:
                 return tried
         self.fetched = set_apart(fetched or self._fetch(log), self._task("convert", None))
-        if self.known_sha256 and self.fetched.sha256 == self.known_sha256:
+        if self.fetched.sha256 in self.known_sha256:
             raise _SameDownload
         readable(self.data_source)
         return self._in_sandbox(converter, log, self._task("convert", self.fetched))
