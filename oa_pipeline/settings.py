@@ -82,7 +82,9 @@ class Settings:
     store: str = _setting("", str, "where results go: s3://bucket/prefix or a folder; empty: OA_HOME/store")
     s3_endpoint: str = _setting("", str, "another S3 endpoint than Amazon's")
     sources: str = _setting(
-        "", str, "the source repository: a folder, a checkout or a .tar.gz; empty: the bundled samples"
+        "",
+        str,
+        "the source repository: github:owner/name, a folder, a checkout or a .tar.gz; empty: the bundled samples",
     )
     allow_local_sources: bool = _setting(False, _flag, "1 lets sources name local files and private addresses")
     unverified_tls_hosts: frozenset[str] = _setting(

@@ -48,8 +48,11 @@ class GitHub:
         self._base = f"/repos/{repository}"
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> GitHub:
-        """With the token or the GitHub App of the settings. Raises SettingsError where there is neither."""
+    def from_settings(cls, settings: Settings, *, anonymous: bool = False) -> GitHub:
+        """With the token or the GitHub App of the settings.
+
+        Raises SettingsError where there is neither, unless `anonymous`: then as anybody, who may read 60 times an hour.
+        """
         from github import Auth, Github, GithubIntegration
 
         options: dict[str, Any] = {
@@ -63,6 +66,8 @@ class GitHub:
         }
         if settings.github_token:
             return cls(Github(auth=Auth.Token(settings.github_token), **options), settings.repository)
+        if not settings.github_app_id and anonymous:
+            return cls(Github(**options), settings.repository)
         if not settings.github_app_id:
             raise SettingsError("GitHub cannot be asked", cure="set OA_GITHUB_TOKEN, or OA_GITHUB_APP_ID and _APP_KEY")
         key = _private_key(settings.github_app_key)
@@ -140,6 +145,14 @@ class GitHub:
         except (binascii.Error, TypeError) as error:
             raise GitHubError("GitHub sent a file that cannot be read", transient=True) from error
 
+    def tarball(self, sha: str) -> str:
+        """The address from which a commit's tarball can be downloaded, for a few minutes and without the token."""
+        path = f"{self._base}/tarball/{quote(sha)}"
+        status, headers, _ = self._ask("GET", path, follow=False)
+        if status != 302 or "location" not in headers:
+            raise GitHubError(f"GET {path}: GitHub answered {status} without an address", status=status, transient=True)
+        return headers["location"]
+
     def login(self) -> str:
         """The account that our comments are by; empty where GitHub does not say."""
         try:
@@ -206,6 +219,7 @@ class GitHub:
         *,
         said: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        follow: bool = True,
     ) -> tuple[int, Mapping[str, str], Any]:
         import json
 
@@ -218,14 +232,14 @@ class GitHub:
                 dict(parameters) if parameters else None,
                 dict(headers) if headers else None,
                 dict(said) if said is not None else None,
-                follow_302_redirect=method == "GET",
+                follow_302_redirect=follow and method == "GET",
             ),
         )
         try:
             found = json.loads(text) if text else {}
         except ValueError:
             found = {}
-            if status < 400 and status != 304:
+            if 200 <= status < 300:
                 raise GitHubError(f"{what}: GitHub's answer is no JSON", transient=True, status=status) from None
         if status >= 400:
             raise _refusal(what, status, answered, found)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OAError, SettingsError
+from ..github.tarball import place_of
 from ..ledger.engine import ledger_engine
 from ..orchestration import embedded
 from ..orchestration.instance import write_home
@@ -162,7 +163,8 @@ def child_environment(settings: Settings, home: Path, url: str, dagster_home: Pa
         "DAGSTER_HOME": str(dagster_home),
     }
     if settings.sources:
-        environment["OA_SOURCES"] = str(Path(settings.sources).resolve())
+        is_path = place_of(settings.sources) is None
+        environment["OA_SOURCES"] = str(Path(settings.sources).resolve()) if is_path else settings.sources
     else:
         environment["OA_ALLOW_LOCAL_SOURCES"] = "1"
     return environment

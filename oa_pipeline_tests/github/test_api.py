@@ -184,4 +184,3 @@ def test_a_github_app_asks_with_a_token_of_its_installation(github: FakeGitHub, 
 def test_without_a_way_in_the_error_names_the_settings(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="OA_GITHUB_"):
         GitHub.from_settings(settings)
-
