@@ -72,11 +72,17 @@ def copy_member(archive: ZipFile, source: ZipFile, name: str, new_name: str | No
     held = source.getinfo(name)
     if held.flag_bits & ENCRYPTED:
         raise BadZipFile(f"{name} is encrypted")
-    info = ZipInfo(new_name or held.filename, held.date_time)
+    info = copied(held, new_name or held.filename, held.date_time)
+    _append(archive, info, _packed(source, held))
+
+
+def copied(held: ZipInfo, name: str, date_time: tuple[int, int, int, int, int, int] = EPOCH) -> ZipInfo:
+    """What an archive's directory says of a member that was copied from another: only what its bytes need."""
+    info = ZipInfo(name, date_time)
     info.create_system, info.external_attr = held.create_system, held.external_attr
     info.compress_type = held.compress_type
     info.CRC, info.file_size, info.compress_size = held.CRC, held.file_size, held.compress_size
-    _append(archive, info, _packed(source, held))
+    return info
 
 
 class Appending:
@@ -112,6 +118,12 @@ class Appending:
         self._archive.start_dir = self._target.tell()
         self._archive.filelist.append(self._info)
         self._archive.NameToInfo[self._info.filename] = self._info
+
+
+def abandon(archive: ZipFile) -> None:
+    """Closes an archive that shall not be finished: nothing more is written."""
+    archive._didModify = False  # type: ignore[attr-defined]
+    archive.close()
 
 
 def _append(archive: ZipFile, info: ZipInfo, packed: Iterable[bytes]) -> None:
