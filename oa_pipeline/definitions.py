@@ -7,21 +7,26 @@ from typing import Any
 from dagster import Definitions, define_asset_job, in_process_executor
 
 from .assets.source import source
+from .automation.probe_job import probe_job
 from .automation.sensors import lost_runs, sources_sensor
+from .automation.weekly import feed_sensor, set_schedule, weekly_set
 from .orchestration.workplace import Workplace
 from .settings import Settings
 
 
 def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Definitions:
     """The definitions. `workplace` is where runs work; `overrides` are further arguments of Definitions."""
-    settings = (workplace or Workplace()).settings
+    workplace = workplace or Workplace()
+    settings, probe = workplace.settings, probe_job(workplace)
+    process = define_asset_job("process", selection=[source], executor_def=in_process_executor)
     parts: dict[str, Any] = {
-        "assets": [source],
-        "jobs": [define_asset_job("process", selection=[source], executor_def=in_process_executor)],
-        "sensors": [sources_sensor(settings.sync_seconds), lost_runs],
+        "assets": [source, weekly_set],
+        "jobs": [process, probe],
+        "sensors": [sources_sensor(settings.sync_seconds), lost_runs, feed_sensor(settings, [process, probe])],
+        "schedules": [set_schedule(settings, probe)],
         # One process a run: a step of its own would start Python a second time for nothing.
         "executor": in_process_executor,
-        "resources": {"workplace": workplace or Workplace()},
+        "resources": {"workplace": workplace},
     }
     return Definitions(**{**parts, **overrides})
 

@@ -110,6 +110,7 @@ class Settings:
     gate_agree_seconds: int = _setting(
         12 * 3600, int, "a later run that agrees with a held one lets it through after so many seconds"
     )
+    feed_seconds: int = _setting(15, int, "seconds between looks at the open set")
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
     web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")

@@ -48,6 +48,13 @@ def declared(engine: sa.Engine, key: str) -> Declared | None:
     return Declared(**found) if found is not None else None
 
 
+def declared_ones(engine: sa.Engine, keys: Sequence[str]) -> list[Declared]:
+    """What the files said about these data sources when they were last read."""
+    columns = [partitions.c[f] for f in Declared.__dataclass_fields__]
+    query = sa.select(*columns).where(partitions.c.key.in_(keys))
+    return in_transaction(engine, lambda c: [Declared(**found) for found in c.execute(query).mappings()])
+
+
 def record(engine: sa.Engine, sources: Iterable[Declared], *, now: datetime) -> None:
     """Adds data sources, or brings them up to date; one that had been removed is back."""
     rows = [

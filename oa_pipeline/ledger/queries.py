@@ -34,6 +34,12 @@ def latest_good_run(engine: sa.Engine, key: str) -> Row | None:
     return _row(engine, sa.select(runs).join(pointers, pointers.c.run_id == runs.c.id).where(pointers.c.key == key))
 
 
+def latest_good_runs(engine: sa.Engine, keys: Sequence[str]) -> dict[str, Row]:
+    """The runs that the public is sent to for these data sources, by key."""
+    query = sa.select(runs).join(pointers, pointers.c.run_id == runs.c.id).where(pointers.c.key.in_(keys))
+    return {row["key"]: row for row in _rows(engine, query)} if keys else {}
+
+
 def latest_runs(engine: sa.Engine, keys: Sequence[str]) -> dict[str, Row]:
     """The newest run of each of these data sources, however it stands."""
     query = (

@@ -166,6 +166,21 @@ def set_of(engine: sa.Engine, number: int) -> Row | None:
     return row(engine, sa.select(sets).where(sets.c.id == number))
 
 
+def ended_after(engine: sa.Engine, number: int, limit: int = 5) -> list[Row]:
+    """The newest sets with a higher number that have ended, the oldest of them first."""
+    query = (
+        sa.select(sets).where(sets.c.id > number, sets.c.ended_at.is_not(None)).order_by(sets.c.id.desc()).limit(limit)
+    )
+    return rows(engine, query)[::-1]
+
+
+def ended_since(engine: sa.Engine, moment: datetime, limit: int = 5) -> list[int]:
+    """The numbers of the newest sets, as far as they have ended since then."""
+    newest_ones = sa.select(sets.c.id, sets.c.ended_at).order_by(sets.c.id.desc()).limit(limit).subquery()
+    query = sa.select(newest_ones.c.id).where(newest_ones.c.ended_at >= moment)
+    return [found["id"] for found in rows(engine, query)]
+
+
 def tally(engine: sa.Engine, number: int) -> Tally:
     """How far the set has come."""
     usual = sa.select(sa.func.avg(set_members.c.expected_seconds)).where(set_members.c.set_id == number)
