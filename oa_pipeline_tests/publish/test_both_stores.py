@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -12,19 +13,10 @@ from urllib.request import urlopen
 import pytest
 
 from oa_pipeline.errors import PublishError
-from oa_pipeline.publish.s3 import MIB, S3Store, Sizes
 from oa_pipeline.publish.store import MissingObject, Store, StoredObject, content_type, open_store
 
+MIB = 1024 * 1024
 ODD_KEYS = ["runs/1/a b.zip", "runs/1/a+b", "runs/1/é.csv", "runs/1/a#b", "runs/1/a%20b", "runs/1/a&b=c;d'e\"f", "r/地"]
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return open_store(str(tmp_path / "store"))
-    endpoint = request.getfixturevalue("s3_server")
-    location = f"s3://{request.getfixturevalue('bucket')}/some/prefix"
-    return S3Store(location, endpoint=endpoint, sizes=Sizes(put=MIB, part=5 * MIB, copy=MIB, copy_part=5 * MIB))
 
 
 def write(folder: Path, data: bytes, name: str = "file") -> tuple[Path, str]:
@@ -71,12 +63,22 @@ def test_the_same_bytes_again_are_a_success(store: Store, tmp_path: Path) -> Non
     assert read(store, "runs/1/x") == b"one"
 
 
-@pytest.mark.parametrize("other", [b"two", b"longer"])
-def test_other_bytes_are_refused_and_the_first_stay(store: Store, tmp_path: Path, other: bytes) -> None:
-    put(store, "runs/1/x", tmp_path, b"one")
+@pytest.mark.parametrize("one", [b"one", b"x" * (11 * MIB)], ids=len)
+@pytest.mark.parametrize("other", [b"two", b"longer", b"y" * (11 * MIB)], ids=len)
+def test_other_bytes_are_refused_and_the_first_stay(store: Store, tmp_path: Path, one: bytes, other: bytes) -> None:
+    put(store, "runs/1/x", tmp_path, one)
     with pytest.raises(PublishError, match="already holds something else"):
         put(store, "runs/1/x", tmp_path, other)
-    assert read(store, "runs/1/x") == b"one"
+    put(store, "runs/1/x", tmp_path, one)
+    assert read(store, "runs/1/x") == one
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+
+
+def test_an_empty_object_is_one(store: Store, tmp_path: Path) -> None:
+    put(store, "x", tmp_path, b"")
+    assert (read(store, "x"), store.size("x"), store.read("x", 0, 5)) == (b"", 0, b"")
+    store.copy("x", "y")
+    assert store.exists("y")
 
 
 def test_of_two_writers_one_wins_whole(store: Store, tmp_path: Path) -> None:
@@ -100,12 +102,14 @@ def test_of_two_writers_one_wins_whole(store: Store, tmp_path: Path) -> None:
     assert store.size("runs/1/x") == 100_000
 
 
-def test_a_file_that_is_not_what_was_promised_is_not_stored(store: Store, tmp_path: Path) -> None:
-    path, _ = write(tmp_path, b"data")
-    with pytest.raises(PublishError):
+@pytest.mark.parametrize("data", [b"data", b"x" * (11 * MIB)], ids=len)
+def test_a_file_that_is_not_what_was_promised_is_not_stored(store: Store, tmp_path: Path, data: bytes) -> None:
+    path, _ = write(tmp_path, data)
+    with pytest.raises(PublishError, match="changed before it was stored"):
         store.put("runs/1/x", path, content_type="text/plain", sha256="0" * 64)
     assert not store.exists("runs/1/x")
     assert list(store.list()) == []
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
 
 
 @pytest.mark.parametrize(
@@ -216,6 +220,41 @@ def test_a_range_is_read_as_a_slice_is(store: Store, tmp_path: Path, start: int,
     assert store.read("x", start, stop) == expected
     with pytest.raises(MissingObject):
         store.read("y", start, stop)
+
+
+def test_of_two_streams_the_first_to_end_wins(store: Store) -> None:
+    def both() -> None:
+        with store.writer("x", content_type="") as first, store.writer("x", content_type="") as second:
+            first.write(b"a" * (6 * MIB))
+            second.write(b"b" * (6 * MIB))
+
+    with pytest.raises(PublishError, match="already holds"):
+        both()
+    assert read(store, "x") == b"b" * (6 * MIB)
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+
+
+def test_an_object_that_somebody_removed_is_missing_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    put(store, "runs/1/x", tmp_path, b"data")
+    store.delete(["runs/1/x"])
+    for question in (store.open, store.size, lambda key: store.read(key, 0, 3), lambda key: store.copy(key, "y")):
+        with pytest.raises(MissingObject, match=r"runs/1/x is not in the store"):
+            question("runs/1/x")
+    assert not store.exists("runs/1/x")
+    assert not store.exists("y")
+    assert store.url("runs/1/x")
+    put(store, "runs/1/x", tmp_path, b"data")
+    assert read(store, "runs/1/x") == b"data"
+
+
+@pytest.mark.parametrize("name", ["a b+é#100%25", "us/ca/地 & co"])
+def test_an_odd_name_comes_back_from_its_address_and_in_its_zip(store: Store, name: str) -> None:
+    with store.writer(f"runs/1/{name}.zip", content_type="application/zip") as out, zipfile.ZipFile(out, "w") as made:
+        made.writestr(f"{name}.csv", "1,2")
+    with urlopen(store.url(f"runs/1/{name}.zip"), timeout=20) as answer:
+        found = zipfile.ZipFile(io.BytesIO(answer.read()))
+    assert found.namelist() == [f"{name}.csv"]
+    assert found.read(f"{name}.csv") == b"1,2"
 
 
 def test_an_object_is_read_as_a_zip_file(store: Store) -> None:

@@ -124,11 +124,11 @@ class Upload(ObjectWriter):
         """Ends an upload that was not completed; it would be paid for. What cannot be ended now, `sweep` finds."""
         upload, self._upload = self._upload, None
         self._buffer = bytearray()
+        if self._sent is not None and not self._sent.cancel():
+            wait([self._sent], timeout=BREATH)  # a part that arrives after the end of its upload would stay
         if self._sender is not None:
-            self._sender.shutdown(wait=False, cancel_futures=True)
+            self._sender.shutdown(wait=False)
         if upload is not None:
-            if self._sent is not None:
-                wait([self._sent], timeout=BREATH)
             with contextlib.suppress(ClientError, BotoCoreError, OSError):
                 self._bucket.hasty().abort_multipart_upload(**upload)
 
