@@ -102,6 +102,9 @@ class Settings:
     pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
     set_schedule: str = _setting("0 21 * * 5", _cron, "when the weekly set begins, in cron's words and UTC")
     set_deadline_seconds: int = _setting(60 * 3600, int, "wall-clock time of a whole set, in seconds")
+    collect_schedule: str = _setting(
+        "0 3 * * *", _cron, "when collections are made, besides after a set, in cron's words and UTC"
+    )
     gate_rows: float = _setting(0.10, _share, "a run that loses a larger share of its rows is held; 1: never")
     gate_field: float = _setting(
         0.05, _share, "a field that was filled in this share of the rows must not be lost; 1: it may"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 KIND_TAG = "oa/kind"
-PULL_REQUEST, BATCH, PERSON = "pull-request", "batch", "person"
+PULL_REQUEST, BATCH, PERSON, COLLECT = "pull-request", "batch", "person", "collect"
 HOST_TAG = "oa/host"  # the publisher's host, so that no publisher gets more than a few of us at once
 SET_TAG = "oa/set"  # the number of the set that asked for the run
 JOB_TAG = "oa/job"  # the job, one event of GitHub's, that asked for the run
@@ -12,3 +12,4 @@ PARTITION_TAG, BACKFILL_TAG = "dagster/partition", "dagster/backfill"
 PRIORITY_TAG = "dagster/priority"
 RUN_KEY_TAG = "dagster/run_key"
 BATCH_PRIORITY = "-1"  # behind pull requests and people
+COLLECT_PRIORITY = "5"  # before people and sets: what is made of many runs
