@@ -116,24 +116,12 @@ class GitHub:
         """The youngest commit that both have."""
         return self.compare(base, head).merge_base
 
-    def entry(self, sha: str, path: str) -> Entry | None:
-        """What lies at a path in a commit; None where nothing does. Links are not followed."""
-        at = sha
-        parts = path.split("/")
-        for depth, part in enumerate(parts):
-            entries = self._tree(at)
-            found = entries.get(part)
-            if found is None:
-                return None
-            if depth == len(parts) - 1:
-                return Entry(path, str(found["mode"]), str(found["sha"]), int(found.get("size") or 0))
-            if found["type"] != "tree":
-                return None
-            at = str(found["sha"])
-        return None
-
-    def _tree(self, sha: str) -> dict[str, Mapping[str, Any]]:
-        return {str(each["path"]): each for each in self._get(f"/git/trees/{quote(sha)}")["tree"]}
+    def tree(self, sha: str) -> dict[str, Entry]:
+        """What lies in the folder of that tree, or at the top of that commit, by name."""
+        found = self._get(f"/git/trees/{quote(sha)}")["tree"]
+        return {
+            str(each["path"]): Entry(str(each["mode"]), str(each["sha"]), int(each.get("size") or 0)) for each in found
+        }
 
     def blob(self, blob_sha: str, limit: int) -> bytes:
         """A file's content. Raises GitHubError for one of more than `limit` bytes."""

@@ -7,8 +7,7 @@ from datetime import datetime
 
 from ..errors import OAError
 
-FILE, LINK, SUBMODULE = "100644", "120000", "160000"  # modes of entries; 100755 is a file, too
-NOBODY = ""
+FOLDER, LINK, SUBMODULE = "040000", "120000", "160000"  # modes of entries; the others are files
 
 
 class GitHubError(OAError):
@@ -83,12 +82,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in a commit's tree."""
+    """What lies at a name of a folder: a file, a link, a submodule or another folder."""
 
-    path: str
     mode: str
-    blob_sha: str
-    size: int
+    sha: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

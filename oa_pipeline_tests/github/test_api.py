@@ -53,26 +53,23 @@ def test_a_comparison_knows_the_merge_base_and_when_it_is_cut(github: FakeGitHub
     assert api.compare(base, github.branches["many"]).truncated
 
 
-def test_an_entry_is_found_with_its_mode_and_links_are_not_followed(github: FakeGitHub, api: GitHub) -> None:
-    sha = github.push({"sources/us/ca/a.json": "{}", "sources/link.json": Link("/etc/passwd")})
+def test_a_folder_is_listed_with_modes(github: FakeGitHub, api: GitHub) -> None:
+    sha = github.push({"a.json": "{}", "link.json": Link("/etc/passwd"), "below/b.json": "1"})
 
-    file, link = api.entry(sha, "sources/us/ca/a.json"), api.entry(sha, "sources/link.json")
+    found = api.tree(sha)
 
-    assert file is not None
-    assert link is not None
-    assert (file.mode, link.mode) == ("100644", "120000")
-    assert api.blob(file.blob_sha, 10) == b"{}"
-    for nothing in ("sources/us", "sources/us/ca/b.json", "sources/us/ca/a.json/b"):
-        found = api.entry(sha, nothing)
-        assert found is None or found.mode.endswith("40000")
+    assert {name: entry.mode for name, entry in found.items()} == {
+        "README.md": "100644", "a.json": "100644", "below": "040000", "link.json": "120000",
+    }  # fmt: skip
+    assert api.blob(found["a.json"].sha, 10) == b"{}"
+    assert list(api.tree(found["below"].sha)) == ["b.json"]
 
 
 def test_a_file_larger_than_wanted_is_refused(github: FakeGitHub, api: GitHub) -> None:
-    entry = api.entry(github.push({"large": "x" * 11}), "large")
-    assert entry is not None
+    entry = api.tree(github.push({"large": "x" * 11}))["large"]
 
     with pytest.raises(GitHubError, match="11 bytes"):
-        api.blob(entry.blob_sha, 10)
+        api.blob(entry.sha, 10)
 
 
 def test_a_pull_request_of_a_deleted_fork_can_be_read(github: FakeGitHub, api: GitHub) -> None:
@@ -82,7 +79,7 @@ def test_a_pull_request_of_a_deleted_fork_can_be_read(github: FakeGitHub, api: G
     found = api.pull(pull.number)
 
     assert (found.head_repository, found.head_sha, found.association) == ("", pull.head, "FIRST_TIMER")
-    assert api.entry(found.head_sha, "a") is not None
+    assert "a" in api.tree(found.head_sha)
 
 
 def test_open_pull_requests_are_listed_and_closed_ones_are_not(github: FakeGitHub, api: GitHub) -> None:
