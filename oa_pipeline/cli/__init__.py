@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "lint": ("lint", "lint", "Check source files; says file, line, path and cure."),
     "sources": ("sources", "sources", "The source repository: list it, sync it into Dagster."),
     "db": ("db", "db", "The ledger's database."),
+    "runs": ("runs", "runs", "The runs in the ledger: list them, accept or reject those that were held."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 

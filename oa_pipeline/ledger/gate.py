@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ..errors import OAError
 from ..text import clean_text
@@ -34,8 +35,11 @@ class Decided:
     already: bool = False
 
 
-def held(engine: sa.Engine, *, limit: int = 500) -> list[Row]:
-    """The held runs that wait for a decision, newest first. Those that a newer good run has overtaken do not."""
+def held(engine: sa.Engine, *, keys: Sequence[str] | None = None, limit: int = 500) -> list[Row]:
+    """The held runs that wait for a decision, newest first; `keys`: only of these data sources.
+
+    Those that a newer good run has overtaken do not wait.
+    """
     query = (
         sa.select(runs)
         .outerjoin(pointers, pointers.c.key == runs.c.key)
@@ -48,6 +52,8 @@ def held(engine: sa.Engine, *, limit: int = 500) -> list[Row]:
         .order_by(runs.c.id.desc())
         .limit(limit)
     )
+    if keys is not None:
+        query = query.where(runs.c.key == sa.any_(sa.cast(keys, ARRAY(sa.Text))))
     return rows(engine, query)
 
 
