@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import PublishError
-from .store import Listed, MissingObject, changed, checked_key, checked_start, different, span
+from .store import Listed, MissingObject, address, changed, checked_key, checked_start, different, span
 from .writer import ObjectWriter
 
 BLOCK = 1024 * 1024
@@ -25,8 +25,9 @@ TRIES = 5
 class FolderStore:
     """Objects are files at their key's path. A file appears whole, by a link to a finished one, or not at all."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder where it does not exist."""
+    def __init__(self, folder: Path, *, url: str = "") -> None:
+        """Makes the folder where it does not exist. `url`: where its files are served, if they are."""
+        self._url = url
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.folder = folder.resolve(strict=True)
@@ -104,8 +105,9 @@ class FolderStore:
             return self._file(key).stat().st_size
 
     def url(self, key: str) -> str:
-        """A file: address."""
-        return self._path(key).as_uri()
+        """A file: address, where the folder is not served."""
+        path = self._path(key)
+        return address(self._url, key) if self._url else path.as_uri()
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """See Store."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from urllib.parse import quote
 
 from ..errors import PublishError
 from .writer import ObjectWriter, StoredObject
@@ -103,19 +104,23 @@ class Store(Protocol):
         """Removes what was begun before `before` and never became an object. Returns how many there were."""
 
 
-def open_store(location: str, *, endpoint: str = "") -> Store:
-    """The store at `s3://bucket/prefix`, or in a folder, which is made. `endpoint`: another S3 than Amazon's."""
+def open_store(location: str, *, endpoint: str = "", url: str = "") -> Store:
+    """The store at `s3://bucket/prefix`, or in a folder, which is made.
+
+    `endpoint`: another S3 than Amazon's. `url`: where the public reads what lies at `location`, with that prefix or in
+    that folder, if not there itself.
+    """
     if location.startswith("s3://"):
         from .s3 import S3Store
 
-        return S3Store(location, endpoint=endpoint)
+        return S3Store(location, endpoint=endpoint, url=url)
     if "://" in location:
         raise PublishError(
             f"{location.partition('://')[0]}:// is no store", cure="OA_STORE is s3://bucket/prefix or a folder"
         )
     from .folder import FolderStore
 
-    return FolderStore(Path(location))
+    return FolderStore(Path(location), url=url)
 
 
 def checked_key(key: str) -> str:
@@ -144,6 +149,11 @@ def checked_start(start: int) -> int:
     if start < 0:
         raise ValueError(f"an object has no byte {start}")
     return start
+
+
+def address(url: str, key: str) -> str:
+    """The address of an object where those below `url` are read."""
+    return f"{url.rstrip('/')}/{quote(key, safe='/')}"
 
 
 def content_type(name: str) -> str:

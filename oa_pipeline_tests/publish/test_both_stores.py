@@ -57,6 +57,26 @@ def test_the_address_of_a_key_leads_to_it(store: Store, tmp_path: Path, key: str
         assert answer.read() == b"data"
 
 
+def test_links_name_the_public_address_where_there_is_one(tmp_path: Path) -> None:
+    for location in ("s3://bucket/some/prefix", str(tmp_path / "store")):
+        store = open_store(location, url="https://data.example.org/all/")
+        assert store.url("runs/1/a b+é#%.zip") == "https://data.example.org/all/runs/1/a%20b%2B%C3%A9%23%25.zip"
+        with pytest.raises(PublishError):
+            store.url("../x")
+
+
+@pytest.mark.parametrize(
+    ("location", "endpoint", "expected"),
+    [
+        ("s3://bucket/a b/", "", "https://bucket.s3.amazonaws.com/a%20b/1/x"),
+        ("s3://data.example.org", "", "https://s3.amazonaws.com/data.example.org/1/x"),
+        ("s3://bucket/a b", "https://s3.example.org/", "https://s3.example.org/bucket/a%20b/1/x"),
+    ],
+)
+def test_otherwise_links_name_the_bucket(location: str, endpoint: str, expected: str) -> None:
+    assert open_store(location, endpoint=endpoint).url("1/x") == expected
+
+
 def test_the_same_bytes_again_are_a_success(store: Store, tmp_path: Path) -> None:
     put(store, "runs/1/x", tmp_path, b"one")
     put(store, "runs/1/x", tmp_path, b"one")

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import PublishError
-from ..store import Listed, MissingObject, changed, checked_key, checked_start, span
+from ..store import Listed, MissingObject, address, changed, checked_key, checked_start, span
 from ..writer import ObjectWriter
 from .bucket import MIB, RETRIES, Bucket, Sizes
 from .faults import UPLOAD_GONE, code
@@ -33,17 +32,19 @@ class S3Store:
         location: str,
         *,
         endpoint: str = "",
+        url: str = "",
         sizes: Sizes | None = None,
         retries: dict[str, Any] | None = None,
         read_seconds: float = 120,
     ) -> None:
-        """`location` is `s3://bucket/prefix`. Nothing is asked for yet."""
+        """`location` is `s3://bucket/prefix`, `url` where what lies there is read. Nothing is asked for yet."""
         name, _, prefix = location.removeprefix("s3://").partition("/")
         if not name:
             raise PublishError("the store's address names no bucket", cure="OA_STORE is s3://bucket/prefix")
         prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
         self._bucket = Bucket(name, prefix, endpoint, sizes or Sizes(), retries or RETRIES, read_seconds=read_seconds)
         self.location = self._bucket.location
+        self._url = url or self._bucket.url
 
     def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
         """See Store."""
@@ -135,10 +136,7 @@ class S3Store:
 
     def url(self, key: str) -> str:
         """An https: address; whether the public may read there is the bucket's policy."""
-        path = quote(self._bucket.full(key), safe="/")
-        if self._bucket.endpoint:
-            return f"{self._bucket.endpoint.rstrip('/')}/{self._bucket.name}/{path}"
-        return f"https://{self._bucket.name}.s3.amazonaws.com/{path}"
+        return address(self._url, checked_key(key))
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """See Store."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -58,6 +59,15 @@ class Bucket:
     def location(self) -> str:
         """Its address."""
         return f"s3://{self.name}/{self.prefix}"
+
+    @property
+    def url(self) -> str:
+        """Where the public would read it."""
+        if self.endpoint or "." in self.name:  # Amazon's certificate is not good for a name with dots before its own
+            root = f"{(self.endpoint or 'https://s3.amazonaws.com').rstrip('/')}/{self.name}"
+        else:
+            root = f"https://{self.name}.s3.amazonaws.com"
+        return f"{root}/{quote(self.prefix, safe='/')}"
 
     @property
     def client(self) -> Any:
