@@ -175,7 +175,7 @@ def problems_to_date(engine: sa.Engine) -> dict[str, int]:
 
 
 def newest_event(engine: sa.Engine) -> str:
-    """Equal as long as no run has begun, ended or been let through, no set has ended, and no data source has changed."""
+    """Equal as long as no run began, ended or was let through, no set ended, and no data source changed."""
     asked = {
         "newest": sa.select(sa.func.max(runs.c.id)),
         "running": sa.select(sa.func.count()).where(runs.c.status == RunStatus.RUNNING.value),
