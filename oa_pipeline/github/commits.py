@@ -20,6 +20,7 @@ class Commit:
         self.sha = sha
         self._github = github
         self._trees: dict[str, dict[str, Entry]] = {}
+        self._twins_of: dict[str, dict[str, str]] = {}
 
     def entry(self, path: str) -> Entry | None:
         """What lies at the path; None where nothing does."""
@@ -31,12 +32,16 @@ class Commit:
         """Another path that some file systems hold to be the same as this one."""
         parts = path.split("/")
         for depth in range(len(parts)):
-            above = "/".join(parts[:depth])
-            for group in case_twins(self._folder(above) or {}):
-                if parts[depth] in group:
-                    other = next(name for name in group if name != parts[depth])
-                    return "/".join([*parts[:depth], other, *parts[depth + 1 :]])
+            other = self._twins("/".join(parts[:depth])).get(parts[depth])
+            if other is not None:
+                return "/".join([*parts[:depth], other, *parts[depth + 1 :]])
         return None
+
+    def _twins(self, folder: str) -> dict[str, str]:
+        if folder not in self._twins_of:
+            groups = case_twins(self._folder(folder) or {})
+            self._twins_of[folder] = {name: next(n for n in group if n != name) for group in groups for name in group}
+        return self._twins_of[folder]
 
     def text(self, entry: Entry) -> bytes:
         """A file's content. Raises GitHubError for one that is too large for a source."""
