@@ -21,8 +21,6 @@ BRIEF = (
     "started_at", "ended_at",
 )  # fmt: skip
 
-_newest = runs.alias("newest")
-
 
 def runs_to_date(engine: sa.Engine, *, layer: str | None = None) -> list[Row]:
     """The latest good run of every data source that is in the repository now, ordered by key.
@@ -49,8 +47,15 @@ def state_to_date(engine: sa.Engine, *, after: str = "", limit: int | None = Non
     A row has `key`, `source`, `layer`, `name`, `first`, then of its latest good run, or of its newest ended one where
     there is no good one, `run_id` and the columns of BRIEF; these are None where no run has ended.
     """
-    newest = _newest_ended(_newest.c.key == partitions.c.key)
-    counts = sa.func.coalesce(pointers.c.run_id, newest)
+    newest = runs.alias("newest")
+    ended = (
+        sa.select(newest.c.id)
+        .where(newest.c.key == partitions.c.key, newest.c.status != RunStatus.RUNNING.value)
+        .order_by(newest.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    counts = sa.func.coalesce(pointers.c.run_id, ended)
     query = (
         sa.select(*_identity(), runs.c.id.label("run_id"), *_brief())
         .select_from(partitions)
@@ -69,20 +74,26 @@ def runs_of_set(engine: sa.Engine, set_id: int, *, after: str = "", limit: int |
     now, of this set or any other), then `run_id` and the columns of BRIEF of its newest ended run in this set; these
     are None where none has ended.
     """
-    newest = _newest_ended(_newest.c.set_id == set_members.c.set_id, _newest.c.key == set_members.c.key)
+    ended = (
+        sa.select(runs.c.id.label("run_id"), *_brief())
+        .where(runs.c.set_id == set_members.c.set_id, runs.c.key == set_members.c.key)
+        .where(runs.c.status != RunStatus.RUNNING.value)
+        .order_by(runs.c.id.desc())
+        .limit(1)
+        .lateral("ended")
+    )
     query = (
         sa.select(
             *_identity(),
             set_members.c.step,
             set_members.c.host,
             pointers.c.run_id.label("good_run_id"),
-            runs.c.id.label("run_id"),
-            *_brief(),
+            *ended.c,
         )
         .select_from(set_members)
         .join(partitions, partitions.c.key == set_members.c.key)
         .outerjoin(pointers, pointers.c.key == set_members.c.key)
-        .outerjoin(runs, runs.c.id == newest)
+        .outerjoin(ended, sa.true())
         .where(set_members.c.set_id == set_id, set_members.c.key > after)
         .order_by(set_members.c.key)
     )
@@ -99,9 +110,3 @@ def _identity() -> tuple[sa.Column[Any], ...]:
 
 def _brief() -> tuple[sa.Column[Any], ...]:
     return tuple(runs.c[name] for name in BRIEF)
-
-
-def _newest_ended(*where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-    """The number of the newest run that has ended, of those."""
-    query = sa.select(_newest.c.id).where(*where, _newest.c.status != RunStatus.RUNNING.value)
-    return query.order_by(_newest.c.id.desc()).limit(1).correlate(partitions, set_members).scalar_subquery()

@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 from dagster import AssetCheckSeverity, DagsterInstance
 
-from oa_pipeline.ledger import gate, queries
+from oa_pipeline.ledger import gate
 from oa_pipeline.ledger.snapshot import runs_to_date
 from oa_pipeline.orchestration.carry_out import Order
 from oa_pipeline_tests.assets.shrinking import KEY, Town, checks, rows, shown, town, version
+from oa_pipeline_tests.ledger.life import counts_by_status
 
 
 @pytest.fixture
@@ -162,4 +163,4 @@ def test_with_the_rules_off_a_shrunken_file_is_published(database: str, engine: 
         here.run(rows(100))
         here.run(rows(50))
         assert here.latest["rows"] == 50
-        assert queries.counts_by_status(engine) == {"succeeded": 2}
+        assert counts_by_status(engine) == {"succeeded": 2}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import Ending, Opening, end_run, open_run
-from oa_pipeline.ledger.tables import RunStatus, jobs, partitions
+from oa_pipeline.ledger.tables import RunStatus, jobs, partitions, runs
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -64,3 +64,10 @@ def job(engine: sa.Engine, *, pull_request: int = 7, head: str = "a" * 40, merge
     with engine.begin() as connection:
         connection.execute(sa.insert(jobs).values(values))
     return made
+
+
+def counts_by_status(engine: sa.Engine) -> dict[str, int]:
+    """How many runs stand how."""
+    query = sa.select(runs.c.status, sa.func.count()).group_by(runs.c.status)
+    with engine.connect() as connection:
+        return {status: count for status, count in connection.execute(query)}
