@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import PublishError
-from .store import Listed, MissingObject, address, changed, checked_key, checked_start, different, span
+from .store import Listed, address, changed, checked_key, checked_start, different, missing, span
 from .writer import ObjectWriter
 
 BLOCK = 1024 * 1024
@@ -170,7 +170,7 @@ class FolderStore:
     def _file(self, key: str) -> Path:
         path = self._path(key)
         if not path.is_file():
-            raise MissingObject(f"{key} is not in the store {self.location}")
+            raise missing(key, self.location)
         return path
 
     def _path(self, key: str) -> Path:
@@ -188,7 +188,7 @@ class FolderStore:
         try:
             yield
         except FileNotFoundError as error:
-            raise MissingObject(f"{key} is not in the store {self.location}") from error
+            raise missing(key, self.location) from error
         except OSError as error:
             raise _failed(f"the store {self.location}", error, place=key) from error
 

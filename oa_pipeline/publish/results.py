@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..crash import point
+from ..errors import PublishError
 from .store import Store, StoredObject, content_type
 
 if TYPE_CHECKING:
@@ -52,8 +53,14 @@ def _publish(store: Store, prefix: str, source: str, kind: str, path: Path, resu
     key = object_key(prefix, source, kind, path)
     output = result.outcome.outputs.get(kind)
     known = output.sha256 if output else result.fetched.sha256 if kind == "cache" and result.fetched else ""
-    sha256 = known or _sha256(path)
-    kept = StoredObject(key, path.stat().st_size, sha256, content_type(key), output.rows if output else None)
+    try:
+        sha256, size = known or _sha256(path), path.stat().st_size
+    except OSError as error:
+        raise PublishError(
+            f"{path.name}, to be stored as {key}, cannot be read: {error.strerror}",
+            cure="see who empties the work folders below OA_HOME while runs are at work",
+        ) from error
+    kept = StoredObject(key, size, sha256, content_type(key), output.rows if output else None)
     store.put(key, path, content_type=kept.content_type, sha256=sha256)
     return kept
 

@@ -161,6 +161,14 @@ def content_type(name: str) -> str:
     return CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
 
 
+def missing(key: str, location: str) -> MissingObject:
+    """The error of an object that is not there."""
+    return MissingObject(
+        f"{key} is not in the store {location}",
+        cure="see who removed it, and whether OA_STORE is right; the next run of its data source makes its own anew",
+    )
+
+
 def different(key: str, location: str) -> PublishError:
     """The error of a key that is taken by other bytes."""
     return PublishError(

@@ -45,6 +45,16 @@ def test_a_run_lies_where_readers_have_always_looked(tmp_path: Path, prefix: str
     assert list(stored)[-1] == "index"
 
 
+@pytest.mark.parametrize("kind", ["parquet", "log"])
+def test_a_file_that_vanished_is_one_clear_error_and_leaves_no_index(tmp_path: Path, kind: str) -> None:
+    store = open_store(str(tmp_path / "store"))
+    made = result(tmp_path)
+    made.files[kind].unlink()
+    with pytest.raises(PublishError, match=f"{made.files[kind].name}, to be stored as runs/5/"):
+        publish_run(store, "runs/5/", "us/ca/berkeley", made, tmp_path)
+    assert not store.exists("runs/5/index.json")
+
+
 def test_publishing_again_after_a_crash_completes_it(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "store"))
     made = result(tmp_path)

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from botocore.exceptions import ClientError
 
 from ...errors import PublishError
-from ..store import MissingObject
+from ..store import missing
 
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 TAKEN = frozenset({"412", "PreconditionFailed"})
@@ -44,7 +44,7 @@ def answered(error: ClientError, key: str, location: str) -> PublishError:
     """
     said = code(error)
     if said in ABSENT:
-        return MissingObject(f"{key} is not in the store {location}")
+        return missing(key, location)
     if said == SKEWED:
         return PublishError(
             f"the store {location} answered {said}: the clock of this machine is {_skew(error)}",
