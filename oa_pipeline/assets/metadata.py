@@ -42,7 +42,7 @@ def metadata_of(carried: Carried, store: Store) -> dict[str, Any]:
         found |= rows(carried)
     if ending.held_because:
         found |= gate(carried)
-    found["sample"] = sample(first_rows(carried, store))
+    found["sample"] = glimpse(carried, store)
     found |= links(ending.outputs, store)
     found["sizes"] = sizes(ending.outputs)
     if ending.cache is not None:
@@ -134,14 +134,25 @@ def filled(carried: Carried, counters: Counters) -> list[tuple[str, int, str]]:
     return found
 
 
+def glimpse(carried: Carried, store: Store) -> MetadataValue[Any] | str | None:
+    """The publisher's first rows as a table, else why they cannot be shown."""
+    try:
+        return sample(first_rows(carried, store))
+    except PublishError as error:
+        return error.detail
+
+
 def first_rows(carried: Carried, store: Store) -> Sequence[Sequence[str]]:
-    """The publisher's header and first rows; of an unchanged source from the result that it still has."""
+    """The publisher's header and first rows; of an unchanged source from the result that it still has.
+
+    Raises PublishError where the store does not give them.
+    """
     if carried.result is not None:
         return carried.result.outcome.sample or ()
     stored = carried.ending.outputs.get("sample")
     if stored is None or stored["size"] > LONGEST_SAMPLE:
         return ()
-    with contextlib.suppress(PublishError, ValueError), store.open(stored["key"]) as held:
+    with contextlib.suppress(ValueError), store.open(stored["key"]) as held:
         return list(json.load(held))
     return ()
 
