@@ -24,7 +24,9 @@ def test_the_definitions_load_and_hold_what_they_should() -> None:
     loaded = build_defs(workplace=Workplace(Settings(sync_seconds=7)))
     repository = loaded.get_repository_def()
     assert repository.has_job("process")
-    assert {sensor.name for sensor in repository.sensor_defs} == {"sources", "lost_runs", "feed"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "sources", "lost_runs", "feed", "collections_after_set",
+    }  # fmt: skip
     assert repository.get_sensor_def("sources").minimum_interval_seconds == 7
     spec = loaded.resolve_assets_def("source")
     assert spec.partitions_def is not None

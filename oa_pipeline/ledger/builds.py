@@ -178,6 +178,12 @@ def last_published(engine: sa.Engine, kind: str) -> Row | None:
     return found[0] if found else None
 
 
+def newest(engine: sa.Engine, kind: str) -> Row | None:
+    """The build of this kind that began last, however it stands."""
+    found = _rows(engine, sa.select(builds).where(builds.c.kind == kind).order_by(builds.c.id.desc()).limit(1))
+    return found[0] if found else None
+
+
 def current_zips(engine: sa.Engine) -> list[Row]:
     """The regional files that are current, with the build they are of."""
     order = (zips.c.area, zips.c.licence, zips.c.form.desc(), zips.c.layer)

@@ -19,6 +19,7 @@ from oa_pipeline.ledger.builds import (
     current_zips,
     fail_build,
     last_published,
+    newest,
     publish_artifacts,
     publish_tiles,
     publish_zips,
@@ -62,6 +63,7 @@ def test_a_failed_build_changes_nothing_that_is_current(engine: sa.Engine) -> No
     second = begun(engine)
     fail_build(engine, second, "the disk is full\0", now=LATER)
     assert status(engine, second) == "failed"
+    assert (newest(engine, "collections") or {})["id"] == second
     assert [row["build_id"] for row in current_zips(engine)] == [first]
     last = last_published(engine, "collections")
     assert last is not None
@@ -136,6 +138,7 @@ def test_facts_can_be_added_to(engine: sa.Engine) -> None:
 
 def test_there_may_be_nothing_at_all(engine: sa.Engine) -> None:
     assert last_published(engine, "collections") is None
+    assert newest(engine, "collections") is None
     assert artifact(engine, "machine-stats.json") is None
     build = begun(engine)
     publish_zips(engine, build, [], {}, now=LATER)
