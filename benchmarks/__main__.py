@@ -8,6 +8,7 @@ The oracle writes GeoJSON only; so does the pipeline here, except in the lines m
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import shutil
 import statistics
@@ -34,6 +35,10 @@ class Kind:
     write: Callable[[Path, int], None]
     conform: Mapping[str, Any]
     target: float  # times faster than the oracle, by CPU
+
+
+# What has a module with a `main` of its own.
+PARTS: Mapping[str, str] = {"paging": "esri", "runs": "runs", "ledger": "ledger"}
 
 
 def _ogr(driver: str, **options: Any) -> Callable[[Path, int], None]:
@@ -175,12 +180,12 @@ def main() -> None:
     """Measures what the arguments ask for; everything by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", action="append", choices=[*KINDS, "memory", "paging", "runs"], help="repeatable")
+    parser.add_argument("--only", action="append", choices=[*KINDS, "memory", *PARTS], help="repeatable")
     parser.add_argument("--conforms", action="append", choices=list(CONFORMS), help="repeatable")
     parser.add_argument("--alternations", type=int, default=3)
     parser.add_argument("--data", type=Path, help="keep the generated data here for the next time")
     asked = parser.parse_args()
-    chosen = asked.only or [*KINDS, "memory", "paging", "runs"]
+    chosen = asked.only or [*KINDS, "memory", *PARTS]
     with tempfile.TemporaryDirectory(prefix="oa-bench-") as scratch:
         folder = (asked.data or Path(scratch)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -199,16 +204,9 @@ def main() -> None:
             print("\npeak resident MiB" + " " * 3 + "".join(f"{rows:>12,}" for rows in sizes) + "  (all outputs)")
             for name in (asked.only and [n for n in asked.only if n in KINDS]) or ["csv", "geojson", "gpkg"]:
                 memory(folder, name, sizes)
-        if "paging" in chosen:
-            from benchmarks import esri
-
+        for name in [name for name in PARTS if name in chosen]:
             print()
-            esri.main()
-        if "runs" in chosen:
-            from benchmarks import runs
-
-            print()
-            runs.main()
+            importlib.import_module(f"benchmarks.{PARTS[name]}").main()
 
 
 if __name__ == "__main__":

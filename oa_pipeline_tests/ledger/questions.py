@@ -152,7 +152,7 @@ QUESTIONS: Mapping[str, Question] = {
     "builds.last_published": q(lambda e: builds.last_published(e, "collections")),
     "builds.newest": q(lambda e: builds.newest(e, "tiles")),
     "builds.current_zips": q(lambda e: builds.current_zips(e), SOME),
-    "builds.current_tiles": q(lambda e: builds.current_tiles(e), SOME),
+    "builds.current_tiles": q(lambda e: builds.current_tiles(e), SOME, waited_for=False),
     "builds.artifact": q(lambda e: builds.artifact(e, "artifact-1")),
     "results.identities": q(lambda e: results.identities(e, NUMBERS)),
     "statistics.complete_sets": q(lambda e: statistics.complete_sets(e)),
