@@ -20,6 +20,7 @@ from dagster import (
     SensorResult,
     build_sensor_context,
 )
+from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.test_utils import create_run_for_test
 
 from oa_pipeline.assets.source import PARTITIONS
@@ -465,7 +466,10 @@ def test_the_sensor_asks_for_runs_of_both_jobs(office: Office) -> None:
     repository = build_defs(workplace=office.workplace).get_repository_def()
     sensor = repository.get_sensor_def("feed")
     resources = {"workplace": office.workplace}
-    with build_sensor_context(office.instance, repository_def=repository, resources=resources) as context:
+    with (
+        build_sensor_context(office.instance, repository_def=repository, resources=resources) as context,
+        partition_loading_context(dynamic_partitions_store=office.instance),
+    ):
         tick = sensor.evaluate_tick(context)
     by_job = {one.job_name: one.tags for one in tick.run_requests or []}
     assert set(by_job) == {"process", "probe"}
