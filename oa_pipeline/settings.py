@@ -67,6 +67,13 @@ def _cron(text: str) -> str:
     return text
 
 
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= 36_500:
+        raise ValueError("use a whole number of days, 1 to 36500")
+    return days
+
+
 def _setting(default: Any, parse: Callable[[str], Any], says: str, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse, "says": says, "secret": secret})
 
@@ -108,6 +115,16 @@ class Settings:
     collect_schedule: str = _setting(
         "0 3 * * *", _cron, "when collections are made, besides after a set, in cron's words and UTC"
     )
+    tiles_schedule: str = _setting("30 3 * * *", _cron, "when the tile index is made, in cron's words and UTC")
+    statistics_schedule: str = _setting(
+        "20 * * * *", _cron, "when statistics are made, if anything has happened, in cron's words and UTC"
+    )
+    keep_days: int = _setting(
+        90, _days, "days for which every result is kept; after that one good one a month of each data source"
+    )
+    prune_schedule: str = _setting("30 4 * * *", _cron, "when other results are removed, in cron's words and UTC")
+    event_log_days: int = _setting(14, _days, "days after a run's end for which Dagster's event log keeps its details")
+    event_log_schedule: str = _setting("0 5 * * *", _cron, "when older details are removed, in cron's words and UTC")
     gate_rows: float = _setting(0.10, _share, "a run that loses a larger share of its rows is held; 1: never")
     gate_field: float = _setting(
         0.05, _share, "a field that was filled in this share of the rows must not be lost; 1: it may"
