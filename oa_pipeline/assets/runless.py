@@ -20,6 +20,7 @@ from .metadata import links, sizes
 from .source import SOURCE
 
 if TYPE_CHECKING:
+    from ..ledger.runs import Ending
     from ..publish.store import Store
 
 # As Dagster itself tags what a run materializes.
@@ -58,11 +59,23 @@ def tell_latest(instance: DagsterInstance, row: Mapping[str, Any], store: Store,
     return True
 
 
+def tell_unchanged(instance: DagsterInstance, key: str, number: int, ending: Ending, **more: int) -> None:
+    """Materializes the source's partition as what it was: run `number` found nothing changed. `more` is shown too."""
+    metadata: dict[str, Any] = {
+        "status": f"unchanged since run {ending.copy_of}",
+        "run": number,
+        "dagster/row_count": ending.rows or 0,
+        **more,
+    }
+    tags = {VERSION_TAG: ending.data_version, OUR_VERSION_TAG: "true", CODE_TAG: __version__}
+    instance.report_runless_asset_event(AssetMaterialization(SOURCE, partition=key, metadata=metadata, tags=tags))
+
+
 def _known(instance: DagsterInstance, row: Mapping[str, Any]) -> bool:
     """Whether the newest materialization is of this very result. A held run's own is of the one it did not replace."""
     newest = instance.fetch_materializations(AssetRecordsFilter(SOURCE, asset_partitions=[row["key"]]), limit=1)
     for record in newest.records:
         told = record.asset_materialization
         if told is not None and "run" in told.metadata and told.metadata["run"].value == row["id"]:
-            return (told.tags or {}).get(VERSION_TAG) == row["data_version"]
+            return bool((told.tags or {}).get(VERSION_TAG) == row["data_version"])
     return False

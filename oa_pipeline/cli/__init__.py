@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "sources": ("sources", "sources", "The source repository: list it, sync it into Dagster."),
     "db": ("db", "db", "The ledger's database."),
     "runs": ("runs", "runs", "The runs in the ledger: list them, accept or reject those that were held."),
+    "reindex": ("reindex", "reindex", "After the ledger was restored: enter the runs again that it forgot."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 

@@ -145,6 +145,7 @@ class _Run:
             declared.declared, declared.coverage, declared.source, declared.layer, first=declared.first
         )
         self.data_source = replace(parsed, digest=declared.digest)
+        self.blob_sha, self.commit_sha = declared.blob_sha, declared.commit_sha
         self.last = queries.latest_good_run(engine, order.key)
         self.held = held_against(engine, order.key, self.last["id"]) if self.last is not None else []
         self.store: Store = workplace.store()
@@ -186,6 +187,7 @@ class _Run:
 
     def _process(self, folder: Path, watch: Watch, known: Sequence[queries.Row]) -> Result:
         from ..process import process
+        from ..process.index import RunFacts
 
         def on_progress(stage: str, _done: int, _total: int | None) -> None:
             self.stage = stage
@@ -198,6 +200,18 @@ class _Run:
             converter=self.workplace.converter(),
             known_sha256=[one["cache_sha256"] for one in known if one["cache_sha256"]],
             hosts=self.workplace.hosts,
+            run=RunFacts(
+                number=self.ticket.number,
+                partition=self.order.key,
+                code_version=code_version(),
+                blob_sha=self.blob_sha,
+                commit_sha=self.commit_sha,
+                dagster_run_id=self.order.dagster_run_id,
+                attempt=self.order.attempt,
+                set_id=self.order.set_id,
+                job_id=self.order.job_id,
+                forced=self.order.forced_by_person,
+            ),
             on_progress=on_progress,
             echo=self.echo,
         )

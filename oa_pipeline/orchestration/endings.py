@@ -48,7 +48,7 @@ def of_result(
         rows=outcome.rows if problem is None else None,
         counters=outcome.counters,
         content_hash=outcome.content_hash,
-        data_version=data_version(data_source, outcome.content_hash) if problem is None else "",
+        data_version=_version(data_source, outcome.content_hash) if problem is None else "",
         outputs={kind: found.as_json() for kind, found in stored.items()},
         prefix=ticket.prefix,
         geometry_type=outcome.geometry_type,
@@ -121,12 +121,15 @@ def cache_facts(fetched: Fetched) -> CacheFacts:
     return CacheFacts(fetched.sha256, fetched.md5, fetched.size, fetched.content_type, fetched.validators.as_json())
 
 
-def data_version(data_source: DataSource, content_hash: str) -> str:
+def _version(data_source: DataSource, content_hash: str) -> str:
+    return data_version(data_source.layer, data_source.licence, content_hash)
+
+
+def data_version(layer: str, licence: Licence, content_hash: str) -> str:
     """Changes when what is published does: the rows in whatever order, or the licence under which they are."""
-    licence = data_source.licence
     facts = [
         content_hash,
-        str(data_source.layer),
+        str(layer),
         licence.text,
         licence.attribution_required,
         licence.attribution_name,

@@ -24,7 +24,7 @@ from ..settings import MIB, Settings
 from ..sources.keys import member_name
 from ..sources.model import DataSource
 from .folder import clear, set_apart, take
-from .index import index_of
+from .index import RunFacts, index_of
 from .log import RunLog, readable_text
 
 OUTPUT_LOG, INDEX, WORK = "output.txt", "index.json", "work"
@@ -60,6 +60,7 @@ def process(
     fetched: Fetched | None = None,
     known_sha256: Collection[str] = (),
     hosts: Hosts | None = None,
+    run: RunFacts | None = None,
     on_progress: Callable[[str, int, int | None], None] | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> Result:
@@ -67,8 +68,9 @@ def process(
 
     What is the source's or the publisher's fault does not raise: `Result.outcome` has problem, detail and cure. What
     is our own fault (walls down, disk full) does. `converter` is shared by those who live long; `fetched` spares the
-    download; the download; one whose SHA-256 is in `known_sha256` is not converted, and `Result.same_download` says so. `on_progress`
-    gets a stage ("download", "convert"), how far it is, and of how much, where that is known.
+    download; one whose SHA-256 is in `known_sha256` is not converted, and `Result.same_download` says so. `run` goes
+    into index.json. `on_progress` gets a stage ("download", "convert"), how far it is, and of how much, where that is
+    known.
     """
     began, started = datetime.now(UTC), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +100,7 @@ def process(
         warnings = (*outcome.warnings, *_coverage_warning(data_source))
         outcome = readable_text(replace(outcome, tests=steps.tests, warnings=warnings))
         _say_outcome(log, outcome)
-    index = index_of(data_source, fetched, outcome, started=began, seconds=time.monotonic() - started)
+    index = index_of(data_source, fetched, outcome, started=began, seconds=time.monotonic() - started, run=run)
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient)
 

@@ -69,7 +69,7 @@ class Town:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(text))
 
-    def run(self, text: str | None = None, *, force: bool = False) -> ExecuteInProcessResult:
+    def run(self, text: str | None = None, *, force: bool = False, fails: bool = False) -> ExecuteInProcessResult:
         """A run, after the publisher has put `text` in place of what there was."""
         if text is not None:
             self.publisher.text = text
@@ -82,7 +82,7 @@ class Town:
             run_config=RunConfig({"source": SourceConfig(force=force)}),
             raise_on_error=False,
         )
-        assert result.success
+        assert result.success is not fails
         return result
 
     @property
