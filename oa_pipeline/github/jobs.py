@@ -95,7 +95,7 @@ def _tell(connection: Connection, settings: Settings, job_id: str, *, now: datet
     job = ledger.job(connection, job_id)
     assert job is not None
     status = status_of(job, ledger.members(connection, job_id), public_url=settings.public_url)
-    if status is None:
+    if status is None or settings.github_silent:
         return
     outbox.owe(
         connection, job_id=job_id, kind=STATUS, target=job["head_sha"], payload=status.as_json(), now=now, again=again
