@@ -8,7 +8,10 @@ from dagster import Definitions, define_asset_job, in_process_executor
 
 from .assets.collections import collections
 from .assets.source import source
+from .assets.statistics import statistics
+from .assets.tile_index import tile_index
 from .automation.collecting import collections_job, collections_schedule, collections_sensor
+from .automation.nightly import nightly_jobs, nightly_schedules
 from .automation.probe_job import probe_job
 from .automation.sensors import lost_runs, sources_sensor
 from .automation.weekly import feed_sensor, set_schedule, weekly_set
@@ -21,17 +24,21 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
     workplace = workplace or Workplace()
     settings, probe = workplace.settings, probe_job(workplace)
     process = define_asset_job("process", selection=[source], executor_def=in_process_executor)
-    collect = collections_job()
+    collect, nightly = collections_job(), nightly_jobs()
     parts: dict[str, Any] = {
-        "assets": [source, weekly_set, collections],
-        "jobs": [process, probe, collect],
+        "assets": [source, weekly_set, collections, tile_index, statistics],
+        "jobs": [process, probe, collect, *nightly],
         "sensors": [
             sources_sensor(settings.sync_seconds),
             lost_runs,
             feed_sensor(settings, [process, probe]),
             collections_sensor(collect),
         ],
-        "schedules": [set_schedule(settings, probe), collections_schedule(settings, collect)],
+        "schedules": [
+            set_schedule(settings, probe),
+            collections_schedule(settings, collect),
+            *nightly_schedules(settings, nightly),
+        ],
         # One process a run: a step of its own would start Python a second time for nothing.
         "executor": in_process_executor,
         "resources": {"workplace": workplace},

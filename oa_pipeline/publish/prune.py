@@ -177,3 +177,18 @@ def _blocks(values: Iterable[T]) -> Iterator[list[T]]:
     left = iter(values)
     while block := list(islice(left, BLOCK)):
         yield block
+
+
+def lines(done: Pruned) -> Iterator[tuple[str, str]]:
+    """What went, or would go, for people: what, and how much of it."""
+    for reason, share in done.results.items():
+        yield f"results {reason}", f"{share.count:,}, {share.bytes:,} bytes"
+    for reason, share in done.objects.items():
+        yield f"objects {reason}", f"{share.count:,}, {share.bytes:,} bytes"
+    stay = "" if done.orphans_removed or not done.orphans.count else ", listed only"
+    yield "objects known to nobody", f"{done.orphans.count:,}, {done.orphans.bytes:,} bytes{stay}"
+    if not done.dry:
+        yield "uploads never finished", f"{done.uploads:,}"
+    yield "partitions of quiet pull requests", f"{done.partitions:,}"
+    for table, count in done.rows.items():
+        yield f"rows of {table}", f"{count:,}"
