@@ -15,11 +15,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dagster import AssetMaterialization
-
-from ..assets.source import SOURCE
+from ..assets.runless import tell_unchanged
 from ..errors import OAError
 from ..fetch import Budget, Guard, Hosts
 from ..ledger import members, queries
@@ -48,7 +46,6 @@ TROUBLES = 5  # that are told
 # A publisher that does not answer soon is asked by the run, which has hours.
 BUDGET = Budget(bytes=16 * 1024 * 1024, seconds=30.0, connect_seconds=10.0, read_seconds=15.0, attempts=2, requests=30)
 SLOW = 20.0  # seconds without a proof, after which the others of that host are not asked
-DATA_VERSION_TAG, CODE_VERSION_TAG = "dagster/data_version", "dagster/code_version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +143,7 @@ class Probing:
         if number is None:
             return False
         self.done = replace(self.done, unchanged=self.done.unchanged + 1)
-        metadata: dict[str, Any] = {
-            "status": f"unchanged since run {ending.copy_of}",
-            "run": number,
-            "set": self.number,
-            "dagster/row_count": ending.rows or 0,
-        }
-        tags = {DATA_VERSION_TAG: ending.data_version, CODE_VERSION_TAG: code_version()}
-        event = AssetMaterialization(SOURCE, partition=key, metadata=metadata, tags=tags)
-        self.instance.report_runless_asset_event(event)
+        tell_unchanged(self.instance, key, number, ending, set=self.number)
         return True
 
     def _is_due(self, key: str) -> None:
