@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -17,8 +17,12 @@ GIVEN_UP = "its process is gone, and no worker has taken the run up again"
 
 def silence() -> sa.ColumnElement[float]:
     """Seconds since a run beat; time in which the database itself was down is not held against it."""
-    heard = sa.func.greatest(runs.c.beat_at, sa.func.pg_postmaster_start_time())
+    heard = sa.func.greatest(runs.c.beat_at, _server_start())
     return sa.cast(sa.extract("epoch", sa.func.clock_timestamp() - heard), sa.Float)
+
+
+def _server_start() -> sa.ColumnElement[datetime]:
+    return sa.func.pg_postmaster_start_time()
 
 
 def tries(engine: sa.Engine, dagster_run_id: str) -> Sequence[Row]:
