@@ -25,7 +25,6 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "runs": ("runs", "runs", "The runs in the ledger: list them, accept or reject those that were held."),
     "reindex": ("reindex", "reindex", "After the ledger was restored: enter the runs again that it forgot."),
     "prune": ("prune", "prune", "Remove from the store what need not be kept; says what and why."),
-    "prune": ("prune", "prune", "Remove from the store what need not be kept; says what and why."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 
