@@ -33,11 +33,18 @@ def list_runs(engine: sa.Engine, which: Which = Which.ALL, *, pattern: str | Non
     if which is Which.HELD:
         return held(engine, keys=keys, limit=limit)
     query = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
+    if which is Which.LATE:
+        query = query.where(runs.c.id.in_(_late(limit if keys is None else None)))
     if which in _CONDITIONS:
         query = query.where(_CONDITIONS[which])
     if keys is not None:
         query = query.where(runs.c.key == sa.any_(sa.cast(keys, ARRAY(sa.Text))))
     return rows(engine, query)
+
+
+def _late(limit: int | None) -> sa.Select[tuple[int]]:
+    """The newest runs with results that came late."""
+    return sa.select(late_results.c.run_id).distinct().order_by(late_results.c.run_id.desc()).limit(limit)
 
 
 def _matching(engine: sa.Engine, pattern: str) -> list[str]:
@@ -48,5 +55,4 @@ def _matching(engine: sa.Engine, pattern: str) -> list[str]:
 _CONDITIONS: Mapping[Which, sa.ColumnElement[bool]] = {
     Which.FAILED: runs.c.status == RunStatus.FAILED.value,
     Which.RUNNING: runs.c.status == RunStatus.RUNNING.value,
-    Which.LATE: runs.c.id.in_(sa.select(late_results.c.run_id)),
 }

@@ -41,6 +41,7 @@ from oa_pipeline.ledger import (
 from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.copies import Basis
 from oa_pipeline.ledger.heartbeats import Beat
+from oa_pipeline.ledger.listing import Which
 from oa_pipeline.ledger.runs import Ending, Opening, Ticket
 from oa_pipeline.ledger.tables import Outcome, RunStatus, Stage
 from oa_pipeline_tests.ledger import many_runs as data
@@ -101,6 +102,10 @@ QUESTIONS: Mapping[str, Question] = {
     "ends.end_given_up": q(lambda e: ends.end_given_up(e, MINUTE * 5)),
     "ends.end_nobodys": q(lambda e: ends.end_nobodys(e, MINUTE * 5)),
     "listing.list_runs": q(lambda e: listing.list_runs(e)),
+    "listing.list_runs, failed": q(lambda e: listing.list_runs(e, Which.FAILED), SOME),
+    "listing.list_runs, running": q(lambda e: listing.list_runs(e, Which.RUNNING)),
+    "listing.list_runs, late": q(lambda e: listing.list_runs(e, Which.LATE)),
+    "listing.list_runs, by key": q(lambda e: listing.list_runs(e, pattern="us/ca/c2/*"), WHOLE),
     "partitions.known": q(lambda e: partitions.known(e), WHOLE),
     "partitions.declared": q(lambda e: partitions.declared(e, KEY)),
     "partitions.declared_ones": q(lambda e: partitions.declared_ones(e, KEYS), SOME),
@@ -178,6 +183,10 @@ NOT_ASKED: Mapping[str, str] = {
     "sets.end_set": "once a week",
     "gate.accept": "a person decides about one run, by its number",
     "gate.reject": "a person decides about one run, by its number",
+    "reindex.unknown_runs": "after a restored backup; by numbers",
+    "reindex.go_on_after": "after a restored backup",
+    "reindex.enter": "after a restored backup; writes one row",
+    "reindex.is_latest": "after a restored backup; looks through the pointers",
     "builds.begin_build": "once a night; few builds have ever been",
     "builds.publish_zips": "writes what it is given, once a night",
     "builds.publish_tiles": "writes what it is given, once a night",
