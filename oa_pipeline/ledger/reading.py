@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from .engine import in_transaction
 
 Row = Mapping[str, Any]
+Engine = sa.Engine  # for those who pass it on and speak no SQL
 
 
 def rows(engine: sa.Engine, query: sa.Executable) -> list[Row]:

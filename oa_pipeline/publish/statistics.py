@@ -13,15 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import OAError
 from ..ledger import builds, statistics
-from ..ledger.reading import Row
+from ..ledger.reading import Engine, Row
 from .store import Store, StoredObject
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 KIND = "statistics"
 MACHINE_STATS, STATISTICS = "machine-stats.json", "statistics.json"

@@ -13,7 +13,7 @@ from oa_pipeline.ledger import builds, forgetting, retention
 from oa_pipeline.ledger.retention import OLD, QUIET, Rule
 from oa_pipeline.ledger.runs import Opening, open_run
 from oa_pipeline.ledger.sets import Member, NewSet, open_set
-from oa_pipeline.ledger.tables import RunStatus, assignments, deliveries, heartbeats, job_members, jobs, runs
+from oa_pipeline.ledger.tables import RunStatus, assignments, deliveries, heartbeats, job_members, jobs, pointers, runs
 
 from .life import NOW, declare, job, propose, run
 
@@ -72,6 +72,13 @@ def test_the_latest_good_one_stays_however_old(engine: sa.Engine) -> None:
     a_run(engine, 900)
     a_run(engine, 899, FAILED)
     assert gone(engine) == [2]
+
+
+def test_whatever_the_public_is_sent_to_stays(engine: sa.Engine) -> None:
+    one, _, _ = a_run(engine, 240), a_run(engine, 239), a_run(engine, 5)
+    with engine.begin() as connection:
+        connection.execute(sa.update(pointers).values(run_id=one))  # somebody put it back by hand
+    assert gone(engine) == []
 
 
 def test_a_copied_result_stays_as_long_as_one_of_its_copies_and_then_goes_for_all(engine: sa.Engine) -> None:

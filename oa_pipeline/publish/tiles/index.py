@@ -7,19 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...errors import OAError
 from ...ledger import builds
+from ...ledger.reading import Engine
 from ...ledger.results import identities
 from ...ledger.snapshot import runs_to_date
+from ..store import Store
 from .contributions import contributions, fingerprint_of_all
 from .making import Known, Made, Making, Say
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from ..store import Store
 
 KIND = "tiles"
 
