@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..publish.store import Store
 
 COLLECTIONS = AssetKey("collections")
-JOB = "collections"
+JOB = "make_collections"
 AT_WORK = (DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING)
 MOST_LINES = 50  # of what was left out; every event is stored for good
 MIB = 1024 * 1024

@@ -74,11 +74,11 @@ def test_the_tile_index_is_an_asset_with_its_numbers(
 ) -> None:
     world.publish(A, [("1", 1.5, 1.5), ("2", 2.5, 1.5)])
     world.publish(B, [("3", 1.5, 1.5)], outputs={})
-    done = execute(workplace, instance, "tile_index")
+    done = execute(workplace, instance, "make_tile_index")
     told = metadata(done)
     assert (told["status"], told["tiles"], told["dagster/row_count"], told["tiles made"]) == ("build 1", 2, 2, 2)
     assert [record.data for record in told["left out, and why"].records] == [{"key": B, "why": "run 2 has no csv"}]
-    again = execute(workplace, instance, "tile_index")
+    again = execute(workplace, instance, "make_tile_index")
     assert metadata(again)["status"] == "unchanged"
     versions = {version(one) for one in (done, again)}
     assert len(versions) == 1
@@ -96,7 +96,7 @@ def test_statistics_are_an_asset_and_made_where_something_happened(
 ) -> None:
     world.publish(A, [("1", 1.5, 1.5)])
     assert isinstance(this_hour(workplace), RunRequest)
-    told = metadata(execute(workplace, instance, "statistics"))
+    told = metadata(execute(workplace, instance, "make_statistics"))
     assert (told["addresses"], told["sources"], told["lost since the set before"]) == (1, 1, 0)
     with workplace.store().open("machine-stats.json") as held:
         assert json.load(held)["lost_sources"]["rows"] == []
@@ -149,7 +149,7 @@ def test_pruning_is_a_job_that_forgets_partitions_of_pull_requests_too(
 
 
 def test_the_event_log_is_pruned_by_a_job(workplace: Workplace, instance: DagsterInstance) -> None:
-    first = execute(workplace, instance, "statistics")
+    first = execute(workplace, instance, "make_statistics")
     before = len(instance.all_logs(first.run_id))
     _age_runs(workplace.settings.database_url)
     execute(workplace, instance, "prune_event_log")
@@ -185,7 +185,7 @@ def test_each_has_a_schedule_in_utc_and_waits_its_turn(tmp_path: Path) -> None:
     assert [schedules[name].cron_schedule for name in names] == ["1 2 * * *", "20 * * * *", "3 4 * * *", "0 5 * * *"]
     assert {schedules[name].execution_timezone for name in names} == {"UTC"}
     assert {schedules[name].default_status for name in names} == {DefaultScheduleStatus.RUNNING}
-    for name in ("tile_index", "statistics", "prune", "prune_event_log"):
+    for name in ("make_tile_index", "make_statistics", "prune", "prune_event_log"):
         assert repository.get_job(name).tags.items() >= TAGS.items()
     laptop = build_defs(workplace=Workplace(Settings())).get_repository_def()
     on = {one.name for one in laptop.schedule_defs if one.default_status is DefaultScheduleStatus.RUNNING}
