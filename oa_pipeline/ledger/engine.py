@@ -49,6 +49,7 @@ def _engine(url: str, pid: int) -> sa.Engine:
             "connect_timeout": 10,
             "application_name": "oa_ledger",
             "keepalives_idle": 60,
+            "tcp_user_timeout": 30_000,  # a firewall that forgot us answers nothing: not waited for like a slow query
             "options": OPTIONS,
         },
     )
