@@ -58,19 +58,19 @@ class Sorter:
         return _Spill(self._folder / f"rows-{next(self._names)}", shift)
 
     def _sorted(self, spill: _Spill) -> Iterator[pa.Table]:
-        if spill.size <= self._at_once:
-            yield from _in_order(spill.tables())
+        starts = [] if spill.size <= self._at_once or spill.shift < 0 else _ranges(spill.histogram(), self._at_once)
+        if len(starts) > 1:
+            for part in self._split(spill, starts):
+                yield from self._sorted(part)
         elif spill.shift < 0:
             yield from spill.tables()  # all of one place
         else:
-            for part in self._split(spill):
-                yield from self._sorted(part)
-            return
+            # Slices that were dealt out are smaller on disk: it may be that all fits although it did not seem so.
+            yield from _in_order(spill.tables())
         spill.remove()
 
-    def _split(self, spill: _Spill) -> list[_Spill]:
-        """The same rows in as many files as there are ranges of at most `at_once` bytes."""
-        starts = _ranges(spill.histogram(), self._at_once)
+    def _split(self, spill: _Spill, starts: list[int]) -> list[_Spill]:
+        """The same rows in as many files as there are ranges."""
         ends = [*starts[1:], SQUARES]
         # A range of one square has the same upper half of the place everywhere: it goes on by the lower one.
         finer = 0 if spill.shift else -1

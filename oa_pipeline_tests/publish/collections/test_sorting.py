@@ -64,3 +64,16 @@ def test_nothing_is_nothing_and_what_was_begun_is_removed(tmp_path: Path, monkey
     assert list(tmp_path.iterdir())
     sorter.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_that_seemed_to_be_too_many_are_sorted_at_once(tmp_path: Path) -> None:
+    """Slices seem larger in memory than they are once written and read: such a file must not be split for ever."""
+    random = np.random.default_rng(7)
+    texts = ["x" * n for n in random.integers(0, 60, 2000)]
+    table = pa.table({"text": texts, "same": texts, PLACE: random.integers(0, 2**32, 2000).astype(np.uint32)})
+    for at_once in range(2_000, 9_000, 1_000):
+        sorter = Sorter(tmp_path, at_once=at_once)
+        sorter.add(table)
+        got = pa.concat_tables(sorter.tables())
+        assert len(got) == 2000
+        assert (np.diff(got.column(PLACE).to_numpy().astype(np.int64)) >= 0).all()
