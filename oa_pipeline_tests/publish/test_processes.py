@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
+import pytest
 
 from oa_pipeline_tests.publish.conftest import MIB, Place
 
@@ -78,3 +79,10 @@ def test_a_long_stream_takes_no_more_memory_than_a_short_one(place: Place) -> No
         said, _ = writer.communicate(timeout=120)
     assert place.open().size("runs/1/x") == 80 * MIB
     assert int(said) < 16 * MIB
+
+
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
+def test_a_forked_process_shares_no_connection_with_its_parent(place: Place) -> None:
+    with begin("fork_client", place) as process:
+        said, _ = process.communicate(timeout=60)
+    assert said == "own: True, kept: True\n"

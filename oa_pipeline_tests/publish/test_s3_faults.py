@@ -14,7 +14,18 @@ import pytest
 from oa_pipeline.errors import PublishError
 from oa_pipeline.publish.s3 import MIB, S3Store, Sizes, reading
 from oa_pipeline.publish.store import MissingObject
-from oa_pipeline_tests.publish.faulty import Fault, Proxy, alter, half, hang, lose_answer, proxy_before, refuse
+from oa_pipeline_tests.publish.faulty import (
+    Exchange,
+    Fault,
+    Proxy,
+    alter,
+    half,
+    hang,
+    lose_answer,
+    proxy_before,
+    refuse,
+    through,
+)
 
 PATIENT = {"mode": "standard", "total_max_attempts": 3}
 ONCE = {"mode": "standard", "total_max_attempts": 1}
@@ -115,6 +126,34 @@ def test_an_upload_that_fails_at_any_step_is_ended(store: S3Store, proxy: Proxy,
     proxy.faults = []
     assert not store.exists("x")
     assert store.sweep(datetime.now(UTC) + A_DAY) == 0
+
+
+def test_an_upload_is_ended_after_the_part_that_is_on_its_way(store: S3Store, proxy: Proxy) -> None:
+    """A part that arrives after the end of its upload may stay, and is paid for."""
+    happened: list[str] = []
+
+    def slow(exchange: Exchange) -> None:
+        for _ in range(50):
+            if not proxy.count("DELETE"):
+                proxy.over.wait(0.02)
+        happened.append("too late" if proxy.count("DELETE") else "sent")
+        through(exchange)
+
+    def note(exchange: Exchange) -> None:
+        through(exchange)
+        happened.append("ended")
+
+    def break_off() -> None:
+        with store.writer("x", content_type="text/plain") as out:
+            out.write(b"x" * (6 * MIB))
+            while not proxy.count("PUT"):
+                proxy.over.wait(0.01)
+            raise KeyboardInterrupt
+
+    proxy.faults = [Fault("PUT", slow), Fault("DELETE", note)]
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert happened == ["sent", "ended"]
 
 
 def test_who_writes_on_after_an_error_publishes_nothing(store: S3Store, proxy: Proxy) -> None:

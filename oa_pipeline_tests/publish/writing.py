@@ -9,6 +9,7 @@ import time
 from typing import NoReturn
 
 from oa_pipeline.errors import PublishError
+from oa_pipeline.publish.s3 import S3Store
 from oa_pipeline.publish.store import ObjectWriter, Store
 from oa_pipeline_tests.publish.conftest import MIB, Place
 
@@ -79,7 +80,19 @@ def fill_disk(store: Store) -> None:
         say(f"{error.message}|{error.cure}|{error.place}")
 
 
-ACTS = {act.__name__: act for act in (be_killed, exit_inside, fork_inside, write_much, fill_disk)}
+def fork_client(store: Store) -> None:
+    """Says whether a forked process has a connection to the bucket of its own, and keeps it."""
+    assert isinstance(store, S3Store)
+    ours = store.bucket.client
+    assert store.bucket.client is ours
+    if os.fork() == 0:
+        theirs = store.bucket.client
+        say(f"own: {theirs is not ours}, kept: {store.bucket.client is theirs}")
+        os._exit(0)
+    os.wait()
+
+
+ACTS = {act.__name__: act for act in (fork_client, be_killed, exit_inside, fork_inside, write_much, fill_disk)}
 
 if __name__ == "__main__":
     ACTS[sys.argv[1]](Place(*sys.argv[2:]).open())

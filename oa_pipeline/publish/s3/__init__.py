@@ -42,23 +42,23 @@ class S3Store:
         if not name:
             raise PublishError("the store's address names no bucket", cure="OA_STORE is s3://bucket/prefix")
         prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
-        self._bucket = Bucket(name, prefix, endpoint, sizes or Sizes(), retries or RETRIES, read_seconds=read_seconds)
-        self.location = self._bucket.location
-        self._url = url or self._bucket.url
+        self.bucket = Bucket(name, prefix, endpoint, sizes or Sizes(), retries or RETRIES, read_seconds=read_seconds)
+        self.location = self.bucket.location
+        self._url = url or self.bucket.url
 
     def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
         """See Store."""
-        with self._bucket.failing(key):
+        with self.bucket.failing(key):
             size = path.stat().st_size
-            if size <= self._bucket.sizes.put:
+            if size <= self.bucket.sizes.put:
                 with path.open("rb") as body:
                     # The server verifies what arrives against the checksum; we, that it is the file that was promised.
                     if hashlib.file_digest(body, "sha256").hexdigest() != sha256:
                         raise changed(path, key)
                     body.seek(0)
-                    put(self._bucket, key, body, content_type, sha256, size)
+                    put(self.bucket, key, body, content_type, sha256, size)
                 return
-        with self.writer(key, content_type=content_type) as out, self._bucket.failing(key), path.open("rb") as body:
+        with self.writer(key, content_type=content_type) as out, self.bucket.failing(key), path.open("rb") as body:
             while block := body.read(BLOCK):
                 out.write(block)
             if out.sha256 != sha256:
@@ -67,7 +67,7 @@ class S3Store:
     @contextlib.contextmanager
     def writer(self, key: str, *, content_type: str) -> Iterator[ObjectWriter]:
         """See Store."""
-        upload = Upload(self._bucket, key, content_type)
+        upload = Upload(self.bucket, key, content_type)
         try:
             yield upload
             upload.finish()
@@ -76,7 +76,7 @@ class S3Store:
 
     def open(self, key: str, start: int = 0) -> BinaryIO:
         """See Store."""
-        return cast(BinaryIO, io.BufferedReader(Stream(self._bucket, key, checked_start(start)), BLOCK))
+        return cast(BinaryIO, io.BufferedReader(Stream(self.bucket, key, checked_start(start)), BLOCK))
 
     def read(self, key: str, start: int, stop: int) -> bytes:
         """See Store."""
@@ -85,29 +85,29 @@ class S3Store:
         if start >= stop:
             self.size(key)
             return b""
-        with Stream(self._bucket, key, start, stop) as stream:
+        with Stream(self.bucket, key, start, stop) as stream:
             return stream.readall()
 
     def copy(self, key: str, to: str) -> None:
         """See Store. The bytes do not leave the bucket."""
-        with self._bucket.failing(key):
-            head = self._bucket.head(key)
-        with self._bucket.failing(to):
-            same = {"CopySource": self._bucket.at(key), "CopySourceIfMatch": head["ETag"]}
-            if head["ContentLength"] <= self._bucket.sizes.copy:
-                self._bucket.client.copy_object(**self._bucket.at(to), **same)
+        with self.bucket.failing(key):
+            head = self.bucket.head(key)
+        with self.bucket.failing(to):
+            same = {"CopySource": self.bucket.at(key), "CopySourceIfMatch": head["ETag"]}
+            if head["ContentLength"] <= self.bucket.sizes.copy:
+                self.bucket.client.copy_object(**self.bucket.at(to), **same)
             else:
-                self._copy_parts(self._bucket.at(to), same, head)
+                self._copy_parts(self.bucket.at(to), same, head)
 
     def _copy_parts(self, at: dict[str, str], same: dict[str, Any], head: dict[str, Any]) -> None:
-        client, size = self._bucket.client, head["ContentLength"]
+        client, size = self.bucket.client, head["ContentLength"]
         begun = client.create_multipart_upload(
             **at, ContentType=head.get("ContentType", ""), Metadata=head.get("Metadata", {})
         )
         upload = {**at, "UploadId": begun["UploadId"]}
         try:
             parts = []
-            for number, (start, stop) in enumerate(self._bucket.sizes.copy_parts(size), 1):
+            for number, (start, stop) in enumerate(self.bucket.sizes.copy_parts(size), 1):
                 wanted = {"CopySourceRange": f"bytes={start}-{stop - 1}", "PartNumber": number}
                 copied = client.upload_part_copy(**upload, **same, **wanted)["CopyPartResult"]
                 parts.append({"PartNumber": number, "ETag": copied["ETag"]})
@@ -115,7 +115,7 @@ class S3Store:
                 client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
         except BaseException:
             with contextlib.suppress(ClientError, BotoCoreError):
-                self._bucket.hasty().abort_multipart_upload(**upload)
+                self.bucket.hasty().abort_multipart_upload(**upload)
             raise
         found = client.head_object(**at)
         if (found["ContentLength"], found["ETag"].count("-")) != (size, 1):
@@ -131,8 +131,8 @@ class S3Store:
 
     def size(self, key: str) -> int:
         """See Store."""
-        with self._bucket.failing(key):
-            return int(self._bucket.head(key)["ContentLength"])
+        with self.bucket.failing(key):
+            return int(self.bucket.head(key)["ContentLength"])
 
     def url(self, key: str) -> str:
         """An https: address; whether the public may read there is the bucket's policy."""
@@ -140,18 +140,18 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """See Store."""
-        ours = self._bucket.prefix
+        ours = self.bucket.prefix
         for found in self._pages("list_objects_v2", ours + prefix, "Contents"):
             yield Listed(found["Key"].removeprefix(ours), found["Size"], found["LastModified"])
 
     def delete(self, keys: Iterable[str]) -> int:
         """See Store."""
-        named = sorted({self._bucket.full(key) for key in keys})
+        named = sorted({self.bucket.full(key) for key in keys})
         for start in range(0, len(named), DELETED_AT_ONCE):
             block = [{"Key": key} for key in named[start : start + DELETED_AT_ONCE]]
-            with self._bucket.failing(block[0]["Key"].removeprefix(self._bucket.prefix)):
-                answer = self._bucket.client.delete_objects(
-                    Bucket=self._bucket.name, Delete={"Objects": block, "Quiet": True}
+            with self.bucket.failing(block[0]["Key"].removeprefix(self.bucket.prefix)):
+                answer = self.bucket.client.delete_objects(
+                    Bucket=self.bucket.name, Delete={"Objects": block, "Quiet": True}
                 )
                 # Each key is refused by itself; the first says what is wrong with all of them.
                 for refused in answer.get("Errors", ())[:1]:
@@ -169,22 +169,22 @@ class S3Store:
         """See Store. These are uploads in parts, which nobody sees and somebody pays for."""
         old = [
             upload
-            for upload in self._pages("list_multipart_uploads", self._bucket.prefix, "Uploads")
+            for upload in self._pages("list_multipart_uploads", self.bucket.prefix, "Uploads")
             if upload["Initiated"] < before
         ]
         for upload in old:
-            with self._bucket.failing(upload["Key"]), _lost_answer():
-                self._bucket.client.abort_multipart_upload(
-                    Bucket=self._bucket.name, Key=upload["Key"], UploadId=upload["UploadId"]
+            with self.bucket.failing(upload["Key"]), _lost_answer():
+                self.bucket.client.abort_multipart_upload(
+                    Bucket=self.bucket.name, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
         return len(old)
 
     def _pages(self, question: str, prefix: str, what: str) -> Iterator[dict[str, Any]]:
-        with self._bucket.failing(prefix):
-            pages = self._bucket.client.get_paginator(question)
-            found = iter(pages.paginate(Bucket=self._bucket.name, Prefix=prefix))
+        with self.bucket.failing(prefix):
+            pages = self.bucket.client.get_paginator(question)
+            found = iter(pages.paginate(Bucket=self.bucket.name, Prefix=prefix))
         while True:
-            with self._bucket.failing(prefix):  # around the question only, not around what is done with its answer
+            with self.bucket.failing(prefix):  # around the question only, not around what is done with its answer
                 page = next(found, None)
             if page is None:
                 return
