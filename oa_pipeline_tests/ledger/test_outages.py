@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +11,11 @@ import sqlalchemy as sa
 
 from oa_pipeline.errors import PublishError
 from oa_pipeline.ledger import queries
-from oa_pipeline.ledger.engine import in_transaction, ledger_engine
+from oa_pipeline.ledger.engine import in_transaction
 from oa_pipeline.ledger.runs import Ending, Opening, beat, end_run, open_run
 from oa_pipeline.ledger.snapshot import runs_to_date
 from oa_pipeline.ledger.tables import RunStatus
-from oa_pipeline.ledger.upgrade import upgrade
-from oa_pipeline.orchestration import embedded
-from oa_pipeline_tests.database import open_folder
+from oa_pipeline_tests.cluster import Cluster, open_cluster
 from oa_pipeline_tests.ledger.life import MINUTE, NOW, counts_by_status, declare, run
 
 KEY = "us/ca/alameda/addresses/county"
@@ -31,38 +26,10 @@ WHERE datname = current_database() AND application_name = 'oa_ledger'
 """
 
 
-@dataclass
-class Cluster:
-    """A server of one's own, that keeps its promises (no setting that trades safety for speed)."""
-
-    home: Path
-    running: embedded.Embedded
-
-    @property
-    def engine(self) -> sa.Engine:
-        return ledger_engine(self.running.url)
-
-    def fall(self) -> None:
-        """Stops at once, as `pg_ctl stop -m immediate` does: nothing is finished, nothing is written down."""
-        assert self.running.process is not None
-        self.running.process.send_signal(signal.SIGQUIT)
-        self.running.process.wait(30)
-
-    def rise(self) -> None:
-        """Starts again, which begins with what the log holds."""
-        self.running = embedded.start(self.home)
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with open_folder() as home:
-        made = Cluster(home, embedded.start(home))
-        try:
-            upgrade(made.running.url)
-            yield made
-        finally:
-            made.engine.dispose()
-            made.running.stop()
+    with open_cluster() as made:
+        yield made
 
 
 def when(engine: sa.Engine, words: str, then: Callable[[], object]) -> list[str]:

@@ -28,7 +28,8 @@ def dagster(url: str) -> bool:
     try:
         return storage.run_storage.get_runs_count() == 0
     finally:
-        storage.dispose()
+        for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+            part.dispose()
 
 
 ENTRANCES: dict[str, Callable[[str], object]] = {
