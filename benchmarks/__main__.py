@@ -38,7 +38,7 @@ class Kind:
 
 
 # What has a module with a `main` of its own.
-PARTS: Mapping[str, str] = {"paging": "esri", "runs": "runs", "ledger": "ledger"}
+PARTS: Mapping[str, str] = {"paging": "esri", "runs": "runs", "ledger": "ledger", "sets": "sets"}
 
 
 def _ogr(driver: str, **options: Any) -> Callable[[Path, int], None]:
