@@ -38,7 +38,13 @@ class Kind:
 
 
 # What has a module with a `main` of its own.
-PARTS: Mapping[str, str] = {"paging": "esri", "runs": "runs", "ledger": "ledger", "sets": "sets"}
+PARTS: Mapping[str, str] = {
+    "paging": "esri",
+    "runs": "runs",
+    "ledger": "ledger",
+    "sets": "sets",
+    "collections": "collections",
+}
 
 
 def _ogr(driver: str, **options: Any) -> Callable[[Path, int], None]:
