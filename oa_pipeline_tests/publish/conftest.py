@@ -3,33 +3,17 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from oa_pipeline.publish.s3 import MIB, S3Store, Sizes
-from oa_pipeline.publish.store import Store, open_store
+from oa_pipeline.publish.store import Store
 from oa_pipeline_tests.database import database, engine, ledger_template, server
+from oa_pipeline_tests.publish.place import Place
 
 __all__ = ["database", "engine", "ledger_template", "server"]
-
-SIZES = Sizes(put=MIB, part=5 * MIB, copy=MIB, copy_part=5 * MIB)  # small, so that tests may be
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a store is; other processes can open it too."""
-
-    location: str
-    endpoint: str
-
-    def open(self) -> Store:
-        if self.endpoint:
-            return S3Store(self.location, endpoint=self.endpoint, sizes=SIZES)
-        return open_store(self.location)
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,8 @@ from oa_pipeline.process import Result
 from oa_pipeline.publish.results import publish_run
 from oa_pipeline.publish.s3 import S3Store
 from oa_pipeline.publish.store import Store
-from oa_pipeline_tests.publish.conftest import Place
 from oa_pipeline_tests.publish.faulty import Fault, Proxy, alter, proxy_before, refuse
+from oa_pipeline_tests.publish.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "us/ca/alameda"

@@ -10,7 +10,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from oa_pipeline_tests.publish.conftest import MIB, Place
+from oa_pipeline.publish.s3 import MIB
+from oa_pipeline_tests.publish.place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_AGO = datetime(2009, 1, 1, tzinfo=UTC)
@@ -56,7 +57,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_object_and_is_swept(place: Plac
 
 def test_what_a_process_has_in_its_making_ends_with_it(place: Place) -> None:
     with begin("exit_inside", place) as writer:
-        said, _ = writer.communicate(timeout=60)
+        said, _ = writer.communicate(timeout=150)
     assert (said, writer.returncode) == ("written\n", 0)
     assert not place.open().exists("runs/1/x")
     assert unfinished(place) == 0
@@ -65,7 +66,7 @@ def test_what_a_process_has_in_its_making_ends_with_it(place: Place) -> None:
 
 def test_a_forked_process_leaves_alone_what_its_parent_is_writing(place: Place) -> None:
     with begin("fork_inside", place) as writer:
-        said, _ = writer.communicate(timeout=60)
+        said, _ = writer.communicate(timeout=150)
     assert said.splitlines() == ["runs/1/x is being written by another process", "stored"]
     assert [(found.key, found.size) for found in place.open().list()] == [
         ("runs/1/child", 11 * MIB),
@@ -84,5 +85,5 @@ def test_a_long_stream_takes_no_more_memory_than_a_short_one(place: Place) -> No
 @pytest.mark.parametrize("place", ["s3"], indirect=True)
 def test_a_forked_process_shares_no_connection_with_its_parent(place: Place) -> None:
     with begin("fork_client", place) as process:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=150)
     assert said == "own: True, kept: True\n"

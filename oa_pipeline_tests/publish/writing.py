@@ -9,9 +9,9 @@ import time
 from typing import NoReturn
 
 from oa_pipeline.errors import PublishError
-from oa_pipeline.publish.s3 import S3Store
+from oa_pipeline.publish.s3 import MIB, S3Store
 from oa_pipeline.publish.store import ObjectWriter, Store
-from oa_pipeline_tests.publish.conftest import MIB, Place
+from oa_pipeline_tests.publish.place import Place
 
 DATA = b"x" * (11 * MIB)
 
