@@ -7,10 +7,12 @@ from typing import Any
 from dagster import Definitions, define_asset_job, in_process_executor
 
 from .assets.collections import collections
+from .assets.proposal import proposal
 from .assets.source import source
 from .assets.statistics import statistics
 from .assets.tile_index import tile_index
 from .automation.collecting import collections_job, collections_schedule, collections_sensor
+from .automation.github import github_sensors
 from .automation.nightly import nightly_jobs, nightly_schedules
 from .automation.probe_job import probe_job
 from .automation.sensors import lost_runs, sources_sensor
@@ -24,15 +26,17 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
     workplace = workplace or Workplace()
     settings, probe = workplace.settings, probe_job(workplace)
     process = define_asset_job("process", selection=[source], executor_def=in_process_executor)
+    check = define_asset_job("check", selection=[proposal], executor_def=in_process_executor)
     collect, nightly = collections_job(), nightly_jobs()
     parts: dict[str, Any] = {
-        "assets": [source, weekly_set, collections, tile_index, statistics],
-        "jobs": [process, probe, collect, *nightly],
+        "assets": [source, proposal, weekly_set, collections, tile_index, statistics],
+        "jobs": [process, check, probe, collect, *nightly],
         "sensors": [
             sources_sensor(settings.sync_seconds),
             lost_runs,
             feed_sensor(settings, [process, probe]),
             collections_sensor(collect),
+            *github_sensors(settings, [process, check]),
         ],
         "schedules": [
             set_schedule(settings, probe),

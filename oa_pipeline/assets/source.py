@@ -68,6 +68,13 @@ def source(
     context: AssetExecutionContext, config: SourceConfig, workplace: ResourceParam[Workplace]
 ) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
     """Carries out one run of the data source that the partition key names."""
+    yield from run_of(context, workplace, force=config.force)
+
+
+def run_of(
+    context: AssetExecutionContext, workplace: Workplace, *, force: bool = False
+) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
+    """One run of the partition, published or proposed, in Dagster's words."""
     from ..orchestration import attempt
     from ..orchestration.carry_out import Order, carry_out
     from ..orchestration.watch import Superseded
@@ -76,7 +83,7 @@ def source(
         key=context.partition_key,
         dagster_run_id=context.run.run_id,
         attempt=context.op_execution_context.retry_number,
-        force=config.force,
+        force=force,
         final=context.op_execution_context.retry_number >= RETRIES,
         set_id=set_of(context.run.tags),
         job_id=context.run.tags.get(JOB_TAG),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -72,12 +72,17 @@ class Intake:
 
     engine: Engine
     settings: Settings
-    github: GitHub
+    connect: Callable[[], GitHub]  # called when there is something to ask
     now: datetime
     opened: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     ignored: int = 0
     put_off: int = 0
+
+    @property
+    def github(self) -> GitHub:
+        """The way to GitHub."""
+        return self.connect()
 
     def take(self) -> Handled:
         """Looks at what has come, a turn for each author in turn."""

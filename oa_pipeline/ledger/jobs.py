@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -125,6 +125,25 @@ def members(where: sa.Engine | sa.Connection, job_id: str) -> list[Row]:
     return _all(where, query)
 
 
+def waiting_members(engine: sa.Engine, job_id: str) -> list[Row]:
+    """The data sources of a job that have not ended, each with what a run of it needs to know."""
+    facts = [partitions.c[name] for name in ("blob_sha", "layer", "name", "digest", "pull_request")]
+    query = (
+        sa.select(job_members, *facts)
+        .join(partitions, partitions.c.key == job_members.c.partition)
+        .where(job_members.c.job_id == job_id, job_members.c.ended_at.is_(None))
+        .order_by(job_members.c.key)
+    )
+    return _all(engine, query)
+
+
+def unfinished(engine: sa.Engine, *, limit: int = 200) -> list[Row]:
+    """The jobs that have ended while data sources of theirs have not: their Dagster runs are to be cancelled."""
+    left = sa.exists().where(job_members.c.job_id == jobs.c.id, job_members.c.ended_at.is_(None))
+    query = sa.select(jobs).where(jobs.c.ended_at.is_not(None), left).order_by(jobs.c.sequence.desc()).limit(limit)
+    return _all(engine, query)
+
+
 def set_status(connection: sa.Connection, job_id: str, status: JobStatus, *, detail: str, now: datetime) -> bool:
     """How the job stands. False: it had ended, or stands so already."""
     ended = None if status in OPEN else now
@@ -141,12 +160,15 @@ def change(connection: sa.Connection, job_id: str, **values: Any) -> None:
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
 
 
-def queued(engine: sa.Engine, job_id: str, keys: Sequence[str], *, now: datetime) -> None:
-    """Notes that Dagster runs were asked for."""
+def queued(
+    engine: sa.Engine, job_id: str, keys: Sequence[str], *, now: datetime, same_try: Collection[str] = ()
+) -> None:
+    """Notes that Dagster runs are asked for; of the keys in `same_try`, again for what was asked for before."""
+    more = sa.case((job_members.c.key.in_(list(same_try)), 0), else_=1)
     statement = (
         sa.update(job_members)
         .where(job_members.c.job_id == job_id, job_members.c.key.in_(keys), job_members.c.ended_at.is_(None))
-        .values(queued_at=now, tries=job_members.c.tries + 1)
+        .values(queued_at=now, tries=job_members.c.tries + more)
     )
     in_transaction(engine, lambda c: c.execute(statement))
 

@@ -55,6 +55,12 @@ def declared_ones(engine: sa.Engine, keys: Sequence[str]) -> list[Declared]:
     return in_transaction(engine, lambda c: [Declared(**found) for found in c.execute(query).mappings()])
 
 
+def proposed_key(engine: sa.Engine, key: str) -> str:
+    """The data source that a pull request's partition would be once merged; of any other key the key itself."""
+    query = sa.select(partitions.c.proposes).where(partitions.c.key == key)
+    return in_transaction(engine, lambda c: c.scalar(query)) or key
+
+
 def record(engine: sa.Engine, sources: Iterable[Declared], *, now: datetime) -> None:
     """Adds data sources, or brings them up to date; one that had been removed is back."""
     rows = [

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..crash import point
+from ..errors import PublishError
 from ..ledger import ends, partitions, queries
 from ..ledger.clock import LedgerClock
 from ..ledger.gate import held_against
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
-from . import endings, gate
+from . import endings, gate, merged
 from .deadline import deadline_of
 from .recorded import ended_before, ending_of, ticket_of
 from .unchanged import publisher_says_unchanged, reusable
@@ -28,6 +29,7 @@ from .workplace import Workplace
 
 if TYPE_CHECKING:
     from ..process import Result
+    from ..process.index import RunFacts
     from ..publish.store import Store, StoredObject
     from ..sources.model import DataSource
 
@@ -146,12 +148,15 @@ class _Run:
         )
         self.data_source = replace(parsed, digest=declared.digest)
         self.blob_sha, self.commit_sha = declared.blob_sha, declared.commit_sha
-        self.last = queries.latest_good_run(engine, order.key)
+        # Of a proposal: what is published of the data source that it would change.
+        self.last = queries.latest_good_run(engine, partitions.proposed_key(engine, order.key))
         self.held = held_against(engine, order.key, self.last["id"]) if self.last is not None else []
         self.store: Store = workplace.store()
         self.nothing = Carried(ticket, self.data_source, Ending(RunStatus.LOST, moment()), self.last)
 
     def work(self, watch: Watch) -> Carried:
+        if (adopted := self._adopted()) is not None:
+            return adopted
         known = self._known()
         for one in known:
             if self._publisher_says_unchanged(one):
@@ -172,10 +177,35 @@ class _Run:
 
     def _known(self) -> list[queries.Row]:
         """The results that may stand for the same download: the newest that was held, and the last good one."""
-        if self.order.force:
+        if self.order.force or self.ticket.pull_request is not None:
             return []
         found = [*self.held[:1], *([self.last] if self.last is not None else [])]
         return [one for one in found if reusable(one, self.data_source, self.store)]
+
+    def _adopted(self) -> Carried | None:
+        """The result that a merged pull request already has of this very declaration, published as this run's own.
+
+        Sets and people ask the publisher instead, and so does whoever has a result of this declaration.
+        """
+        order, last = self.order, self.last
+        if self.ticket.pull_request is not None or order.force or order.set_id is not None:
+            return None
+        if last is not None and last["digest"] == self.data_source.digest:
+            return None
+        found = merged.proposed(self.workplace.ledger(), self.data_source, self.blob_sha, now=self.moment())
+        if found is None:
+            return None
+        self.stage = "publish"
+        try:
+            outputs = merged.adopt(self.store, found, self.ticket.prefix, self._facts())
+        except PublishError as error:
+            self.say(f"the result of run {found['id']} cannot be taken over: {error}")
+            return None
+        self.say(f"published as run {found['id']} made it for pull request {found['pull_request']}")
+        ending = replace(
+            endings.same_as(found, None, self.moment()), outputs=outputs, prefix=self.ticket.prefix, copy_of=None
+        )
+        return replace(self.nothing, ending=self._judged(ending))
 
     def _publisher_says_unchanged(self, last: queries.Row) -> bool:
         from ..process.steps import budget_of, guard_of
@@ -187,7 +217,6 @@ class _Run:
 
     def _process(self, folder: Path, watch: Watch, known: Sequence[queries.Row]) -> Result:
         from ..process import process
-        from ..process.index import RunFacts
 
         def on_progress(stage: str, _done: int, _total: int | None) -> None:
             self.stage = stage
@@ -200,20 +229,26 @@ class _Run:
             converter=self.workplace.converter(),
             known_sha256=[one["cache_sha256"] for one in known if one["cache_sha256"]],
             hosts=self.workplace.hosts,
-            run=RunFacts(
-                number=self.ticket.number,
-                partition=self.order.key,
-                code_version=code_version(),
-                blob_sha=self.blob_sha,
-                commit_sha=self.commit_sha,
-                dagster_run_id=self.order.dagster_run_id,
-                attempt=self.order.attempt,
-                set_id=self.order.set_id,
-                job_id=self.order.job_id,
-                forced=self.order.forced_by_person,
-            ),
+            run=self._facts(),
             on_progress=on_progress,
             echo=self.echo,
+        )
+
+    def _facts(self) -> RunFacts:
+        from ..process.index import RunFacts
+
+        order = self.order
+        return RunFacts(
+            number=self.ticket.number,
+            partition=order.key,
+            code_version=code_version(),
+            blob_sha=self.blob_sha,
+            commit_sha=self.commit_sha,
+            dagster_run_id=order.dagster_run_id,
+            attempt=order.attempt,
+            set_id=order.set_id,
+            job_id=order.job_id,
+            forced=order.forced_by_person,
         )
 
     def _again(self, one: queries.Row, result: Result | None) -> Carried:
@@ -246,5 +281,7 @@ class _Run:
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
         spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}
-        ending = self._judged(replace(ending, seconds=spent))
+        most = self.workplace.settings.convert_rows
+        sampled = bool(most) and result.outcome.counters.get("rows/read", 0) >= most
+        ending = self._judged(replace(ending, seconds=spent, sampled=sampled))
         return replace(self.nothing, ending=ending, result=result, transient=result.transient)

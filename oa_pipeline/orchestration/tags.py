@@ -11,5 +11,7 @@ SHARED_TAG = "oa/slots"  # on all runs but those of pull requests: the slots tha
 PARTITION_TAG, BACKFILL_TAG = "dagster/partition", "dagster/backfill"
 PRIORITY_TAG = "dagster/priority"
 RUN_KEY_TAG = "dagster/run_key"
+PROPOSALS = "proposals"  # the dynamic partitions of what pull requests propose
+PULL_REQUEST_PRIORITY = "10"  # before everything else
 BATCH_PRIORITY = "-1"  # behind pull requests and people
 COLLECT_PRIORITY = "5"  # before people and sets: what is made of many runs

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .tags import PROPOSALS
 from .workplace import Workplace
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from ..publish.prune import Pruned
     from ..publish.tiles.index import Indexed
-
-PROPOSALS = "pull_requests"  # the partitions of pull requests
 
 
 def index(workplace: Workplace, *, dagster_run_id: str = "") -> Indexed:

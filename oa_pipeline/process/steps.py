@@ -239,6 +239,7 @@ def limits_of(settings: Settings) -> Limits:
         memory=settings.convert_memory_mib * MIB,
         cpu_seconds=settings.convert_cpu_seconds,
         seconds=settings.convert_seconds,
+        rows=settings.convert_rows or None,
     )
 
 

@@ -42,9 +42,13 @@ def status(code: int, message: str = "", **headers: str) -> Callable[[Do], Respo
 
 def primary_limit(seconds: int = 60) -> Callable[[Do], Response]:
     """The hour's requests are used up."""
-    reset = str(int(time.time()) + seconds)
-    said = "API rate limit exceeded for installation ID 1."
-    return status(403, said, X_RateLimit_Limit="5000", X_RateLimit_Remaining="0", X_RateLimit_Reset=reset)
+
+    def how(do: Do) -> Response:
+        reset = str(int(time.time()) + seconds)
+        said = "API rate limit exceeded for installation ID 1."
+        return status(403, said, X_RateLimit_Limit="5000", X_RateLimit_Remaining="0", X_RateLimit_Reset=reset)(do)
+
+    return how
 
 
 def secondary_limit(seconds: int = 60, code: int = 403) -> Callable[[Do], Response]:

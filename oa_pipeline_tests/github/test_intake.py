@@ -43,14 +43,14 @@ class World:
         return guid
 
     def look(self) -> Handled:
-        return Intake(self.engine, self.settings, self.api, self.now).take()
+        return Intake(self.engine, self.settings, lambda: self.api, self.now).take()
 
     def take(self, event: tuple[str, Any]) -> Handled:
         self.receive(event)
         return self.look()
 
     def reconcile(self) -> Handled:
-        return Intake(self.engine, self.settings, self.api, self.now).reconcile()
+        return Intake(self.engine, self.settings, lambda: self.api, self.now).reconcile()
 
     def job(self, pull: Pull) -> Any:
         return ledger.of_pull_request(self.engine, pull.number)[0]
