@@ -27,8 +27,10 @@ from oa_pipeline.ledger import (
     gate,
     heartbeats,
     history,
+    jobs,
     listing,
     members,
+    outbox,
     partitions,
     queries,
     results,
@@ -40,10 +42,11 @@ from oa_pipeline.ledger import (
 )
 from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.copies import Basis
+from oa_pipeline.ledger.engine import in_transaction
 from oa_pipeline.ledger.heartbeats import Beat
 from oa_pipeline.ledger.listing import Which
 from oa_pipeline.ledger.runs import Ending, Opening, Ticket
-from oa_pipeline.ledger.tables import Outcome, RunStatus, Stage
+from oa_pipeline.ledger.tables import DeliveryStatus, JobStatus, Outcome, RunStatus, Stage
 from oa_pipeline_tests.ledger import many_runs as data
 from oa_pipeline_tests.ledger.many_runs import KEY, NOW, RUNS, SET
 
@@ -66,6 +69,11 @@ class Question:
 
 def q(ask: Callable[[sa.Engine], object], most: int = FEW, *, waited_for: bool = True) -> Question:
     return Question(ask, most, waited_for)
+
+
+def within(ask: Callable[[sa.Connection], object]) -> Question:
+    """Of what is asked as a part of somebody's transaction."""
+    return Question(lambda e: in_transaction(e, ask))
 
 
 QUESTIONS: Mapping[str, Question] = {
@@ -109,6 +117,7 @@ QUESTIONS: Mapping[str, Question] = {
     "partitions.known": q(lambda e: partitions.known(e), WHOLE),
     "partitions.declared": q(lambda e: partitions.declared(e, KEY)),
     "partitions.declared_ones": q(lambda e: partitions.declared_ones(e, KEYS), SOME),
+    "partitions.proposed_key": q(lambda e: partitions.proposed_key(e, data.PROPOSAL)),
     "partitions.former_keys": q(lambda e: partitions.former_keys(e, KEY)),
     "partitions.mark_removed": q(lambda e: partitions.mark_removed(e, ["us/ca/c4862/addresses/county"], now=NOW)),
     "assignments.offer": q(lambda e: assignments.offer(e, Assignment("new"))),
@@ -169,12 +178,44 @@ QUESTIONS: Mapping[str, Question] = {
     "deliveries.waiting": q(lambda e: deliveries.waiting(e, now=NOW)),
     "deliveries.counts": q(lambda e: deliveries.counts(e, since=data.ago(days=1))),
     "deliveries.put_off": q(lambda e: deliveries.put_off(e, "guid-5990", detail="", seconds=1, now=NOW)),
+    "deliveries.settle": within(lambda c: deliveries.settle(c, "guid-5991", DeliveryStatus.HANDLED, now=NOW)),
+    "jobs.job": q(lambda e: jobs.job(e, data.JOB)),
+    "jobs.locked": within(lambda c: jobs.locked(c, data.JOB)),
+    "jobs.listed": q(lambda e: jobs.listed(e)),
+    "jobs.listed, a later page": q(lambda e: jobs.listed(e, before=1500)),
+    "jobs.open_jobs": q(lambda e: jobs.open_jobs(e)),
+    "jobs.of_pull_request": q(lambda e: jobs.of_pull_request(e, data.PULL_REQUEST)),
+    "jobs.newest_of": q(lambda e: jobs.newest_of(e, f"{data.JOBS:040x}", data.PULL_REQUEST)),
+    "jobs.members": q(lambda e: jobs.members(e, data.JOB)),
+    "jobs.waiting_members": q(lambda e: jobs.waiting_members(e, data.JOB)),
+    "jobs.unfinished": q(lambda e: jobs.unfinished(e)),
+    "jobs.queued": q(lambda e: jobs.queued(e, data.JOB, [KEY], now=NOW)),
+    "jobs.change": within(lambda c: jobs.change(c, data.JOB, comment_id=7)),
+    "jobs.end_member": within(lambda c: jobs.end_member(c, data.JOB, KEY, run_id=data.RUN, now=NOW)),
+    "jobs.set_status": within(lambda c: jobs.set_status(c, data.JOB, JobStatus.FAILING, detail="", now=NOW)),
+    "outbox.due": q(lambda e: outbox.due(e, now=NOW)),
+    "outbox.of_job": q(lambda e: outbox.of_job(e, data.JOB)),
+    "outbox.owed": q(lambda e: outbox.owed(e)),
+    "outbox.paid": q(lambda e: outbox.paid(e, 8990, now=NOW)),
+    "outbox.later": q(lambda e: outbox.later(e, 8991, at=NOW, detail="")),
+    "outbox.forgive": q(lambda e: outbox.forgive(e, 8992, now=NOW, detail="")),
+    "outbox.forgive_job": within(lambda c: outbox.forgive_job(c, data.JOB, now=NOW, detail="")),
+    "outbox.put_off_all": q(lambda e: outbox.put_off_all(e, until=NOW), SOME),
+    "outbox.owe": within(
+        lambda c: outbox.owe(c, job_id=data.JOB, kind="status", target="x", payload={"state": "failure"}, now=NOW)
+    ),
 }
 
 NOT_ASKED: Mapping[str, str] = {
     "engine.in_transaction": "asks nothing itself",
     "reading.rows": "asks nothing itself",
     "reading.row": "asks nothing itself",
+    "bell.ring": "asks nothing",
+    "upgrade.configuration": "asks nothing",
+    "upgrade.schema_version": "of one row",
+    "runs.let_through": "of few runs, by their numbers",
+    "runs.point_at": "a part of runs.end_run, which is asked",
+    "jobs.insert": "writes what it is given",
     "partitions.record": "writes what it is given, by key",
     "partitions.record_renames": "writes what it is given, by key",
     "assignments.forget_ended": "housekeeping; an index on the end of attempts leads it",
@@ -209,15 +250,19 @@ NOT_ASKED: Mapping[str, str] = {
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Every public function of the ledger that takes an engine, by `module.name`."""
+    """Every public function of the ledger that takes an engine or a connection first, by `module.name`."""
     for found in pkgutil.iter_modules(ledger.__path__):
         if found.ispkg:
             continue
         module = importlib.import_module(f"{ledger.__name__}.{found.name}")
         for name, thing in inspect.getmembers(module, inspect.isfunction):
-            own = thing.__module__ == module.__name__ and not name.startswith("_")
-            if own and next(iter(inspect.signature(thing).parameters), "") == "engine":
+            if thing.__module__ == module.__name__ and not name.startswith("_") and _speaks(thing):
                 yield f"{found.name}.{name}", thing
+
+
+def _speaks(function: Callable[..., Any]) -> bool:
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    return first is not None and any(kind in str(first.annotation) for kind in ("Engine", "Connection"))
 
 
 def of(name: str) -> str:

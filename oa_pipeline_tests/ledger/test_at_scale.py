@@ -62,8 +62,9 @@ def test_what_writes_is_explained_and_then_done_once(engine: sa.Engine) -> None:
 
 
 def test_every_function_of_the_ledger_is_asked_or_says_why_not() -> None:
-    asked = {of(name) for name in QUESTIONS}
-    held = dict(functions())
-    assert sorted(set(held) - asked - set(NOT_ASKED)) == [], "add it to QUESTIONS, or with a reason to NOT_ASKED"
-    assert sorted((asked | set(NOT_ASKED)) - set(held)) == [], "there is no such function any more"
-    assert sorted(asked & set(NOT_ASKED)) == []
+    asked, held = {of(name) for name in QUESTIONS}, dict(functions())
+    new = sorted(set(held) - asked - set(NOT_ASKED))
+    assert not new, f"add to QUESTIONS, or with a reason to NOT_ASKED: {', '.join(new)}"
+    gone = sorted((asked | set(NOT_ASKED)) - set(held))
+    assert not gone, f"there is no such function any more: {', '.join(gone)}"
+    assert not asked & set(NOT_ASKED)

@@ -111,6 +111,7 @@ job_members = sa.Table(
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
     sa.Index("job_members_partition_ix", "partition"),
     sa.Index("job_members_run_id_ix", "run_id"),
+    sa.Index("job_members_open_ix", "job_id", postgresql_where=sa.text("ended_at IS NULL")),
 )
 
 outbox = sa.Table(
@@ -130,4 +131,5 @@ outbox = sa.Table(
     sa.CheckConstraint("(debt = 'owed') = (settled_at IS NULL)", name="settled_once"),
     sa.Index("outbox_owed_ix", "id", postgresql_where=sa.text("debt = 'owed'")),
     sa.Index("outbox_job_id_ix", "job_id", "id"),
+    sa.Index("outbox_target_ix", "target", "kind", "id"),
 )

@@ -120,6 +120,8 @@ CREATE TABLE oa.job_members (
 
 CREATE INDEX job_members_partition_ix ON oa.job_members (partition);
 
+CREATE INDEX job_members_open_ix ON oa.job_members (job_id) WHERE ended_at IS NULL;
+
 CREATE INDEX job_members_run_id_ix ON oa.job_members (run_id);
 
 COMMENT ON COLUMN oa.job_members.key IS 'the data source as it would be named once merged';
@@ -144,6 +146,8 @@ CREATE TABLE oa.outbox (
 );
 
 CREATE INDEX outbox_job_id_ix ON oa.outbox (job_id, id);
+
+CREATE INDEX outbox_target_ix ON oa.outbox (target, kind, id);
 
 CREATE INDEX outbox_owed_ix ON oa.outbox (id) WHERE debt = 'owed';
 
