@@ -81,7 +81,7 @@ jobs = sa.Table(
     sa.Column("head_at", moment, comment="when GitHub says the head came to be: the newest wins"),
     sa.Column("author", sa.Text, nullable=False, server_default=""),
     sa.Column("trusted", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: needs an approval"),
-    sa.Column("rerun", sa.Boolean, nullable=False, server_default=sa.false(), comment="results are not re-used"),
+    sa.Column("rerun", sa.Boolean, nullable=False, server_default=sa.false(), comment="results are not reused"),
     sa.Column("detail", sa.Text, nullable=False, server_default=""),
     sa.Column("files", JSONB, nullable=False, server_default="[]", comment="{path, outcome, detail, findings} a file"),
     sa.Column("merged", sa.Boolean, comment="null: not known"),

@@ -63,7 +63,7 @@ COMMENT ON COLUMN oa.jobs.head_at IS 'when GitHub says the head came to be: the 
 
 COMMENT ON COLUMN oa.jobs.trusted IS 'false: needs an approval';
 
-COMMENT ON COLUMN oa.jobs.rerun IS 'results are not re-used';
+COMMENT ON COLUMN oa.jobs.rerun IS 'results are not reused';
 
 COMMENT ON COLUMN oa.jobs.files IS '{path, outcome, detail, findings} a file';
 
