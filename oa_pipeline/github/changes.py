@@ -67,8 +67,12 @@ class Plan:
         return tuple(file for file in self.files if file.outcome in {Outcome.INVALID, Outcome.REFUSED})
 
 
-def plan_of(changed: Iterable[Changed], head: Commit, base: Commit | None, *, too_many: str = "") -> Plan:
+def plan_of(
+    changed: Iterable[Changed], head: Commit, base: Commit | None, *, too_many: str = "", allow_local: bool = False
+) -> Plan:
     """Reads the changed files at `head` and at `base`, the merge base, and finds the data sources that differ.
+
+    `allow_local`: addresses on this machine are no fault; for development only.
 
     Raises GitHubError where GitHub cannot be asked; whatever is wrong with a file is told of that file.
     """
@@ -83,7 +87,7 @@ def plan_of(changed: Iterable[Changed], head: Commit, base: Commit | None, *, to
             if read > MOST_FILES:
                 too_many = too_many or f"more than {MOST_FILES} source files; the first {MOST_FILES} are checked"
                 break
-            file, data_sources, blob = _read(change, head, base)
+            file, data_sources, blob = _read(change, head, base, allow_local)
             blobs.update({one.source: blob for one in data_sources})
             found.update({one.key: one for one in data_sources})
         files.append(file)
@@ -111,7 +115,7 @@ def shown(path: str) -> str:
     return line if len(line) <= LONGEST_PATH else f"{line[:LONGEST_PATH]}…"
 
 
-def _read(change: Changed, head: Commit, base: Commit | None) -> tuple[File, list[DataSource], str]:
+def _read(change: Changed, head: Commit, base: Commit | None, allow_local: bool) -> tuple[File, list[DataSource], str]:
     path = shown(change.path)
     entry = head.entry(change.path)
     if entry is None:
@@ -128,7 +132,7 @@ def _read(change: Changed, head: Commit, base: Commit | None) -> tuple[File, lis
         if error.status is not None or error.transient:
             raise
         return File(path, Outcome.REFUSED, str(error)), [], ""
-    findings = lint(text, change.path)
+    findings = lint(text, change.path, allow_local=allow_local)
     if any(each.severity == "error" for each in findings):
         return File(path, Outcome.INVALID, findings=findings), [], ""
     now = parse_source(text, change.path)

@@ -18,6 +18,7 @@ from ..ledger.jobs import NewJob, NewMember
 from ..ledger.partitions import Declared
 from ..ledger.reuse import mark_merged
 from ..ledger.tables import DeliveryStatus, JobStatus
+from ..orchestration.proposals import limited
 from . import jobs
 from .changes import Plan, plan_of
 from .commits import Commit
@@ -168,7 +169,11 @@ class Intake:
 
     def _read(self, changed: Sequence[Changed], head: str, base: str, too_many: str = "") -> Plan:
         return plan_of(
-            changed, Commit(self.github, head), Commit(self.github, base) if base else None, too_many=too_many
+            changed,
+            Commit(self.github, head),
+            Commit(self.github, base) if base else None,
+            too_many=too_many,
+            allow_local=limited(self.settings).allow_local_sources,
         )
 
     def _job(
