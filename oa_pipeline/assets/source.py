@@ -5,6 +5,7 @@ the op runs, as every process of Dagster's imports this module.
 """
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     Config,
+    DagsterInstance,
+    DagsterRunStatus,
     DataVersion,
     DynamicPartitionsDefinition,
     Failure,
@@ -90,7 +93,13 @@ def run_of(
     )
     try:
         # The log's lines go to the run's standard output: a line of context.log is a row of the database.
-        carried = carry_out(workplace, order, say=saying(context), echo=functools.partial(print, flush=True))
+        carried = carry_out(
+            workplace,
+            order,
+            say=saying(context),
+            echo=functools.partial(print, flush=True),
+            cancelled=functools.partial(cancelled, context.instance, context.run.run_id),
+        )
     except Superseded:
         attempt.leave_if_lost(workplace.ledger())
         raise Failure(
@@ -102,6 +111,14 @@ def run_of(
     point("dagster.before-materialization")
     yield from told(carried, workplace)
     point("dagster.after-materialization")
+
+
+def cancelled(instance: DagsterInstance, run_id: str) -> bool:
+    """Whether somebody asked for this run to end, or nobody can tell. Others end because Dagster gave them up."""
+    with contextlib.suppress(Exception):
+        run = instance.get_run_by_id(run_id)
+        return run is not None and run.status is not DagsterRunStatus.FAILURE
+    return True
 
 
 def saying(context: AssetExecutionContext) -> Callable[[str], None]:

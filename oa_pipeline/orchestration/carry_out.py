@@ -75,11 +75,13 @@ def carry_out(
     *,
     say: Say,
     echo: Say | None = None,
+    cancelled: Callable[[], bool] = lambda: True,
     now: Callable[[], datetime] | None = None,
 ) -> Carried:
     """Does the run and records its end. What is the source's fault is told by `Carried.ending`.
 
     `say` gets the few lines that matter to whoever looks at the run, `echo` every line of its log as it is written.
+    `cancelled` tells of a run that was told to stop whether somebody asked for that.
     A run of Dagster's that is resumed after it had come to its end here is not done again: its end is given.
     Raises Superseded if a newer run took over; whatever else stops it (an interrupt, a fault of ours) is recorded and
     raised again.
@@ -114,7 +116,9 @@ def carry_out(
     except BaseException as error:
         # Whoever was told to stop does not wait ten minutes for a ledger that is down.
         patience = PATIENCE if isinstance(error, Exception) else HASTE
-        end_run(engine, ticket, endings.broken_off(error, moment()), outage_seconds=patience)
+        stopped = not isinstance(error, Exception) and cancelled()
+        ending = endings.broken_off(error, moment(), cancelled=stopped)
+        end_run(engine, ticket, ending, outage_seconds=patience)
         raise
     point("ledger.before-end")
     if not end_run(engine, ticket, carried.ending, outage_seconds=PATIENCE):

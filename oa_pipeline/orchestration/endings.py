@@ -103,8 +103,11 @@ def past_deadline(stage: str, deadline: Deadline, now: datetime) -> Ending:
     )
 
 
-def broken_off(error: BaseException, now: datetime) -> Ending:
-    """The end of a run that did not get to a result: our own fault, or somebody stopped it."""
+def broken_off(error: BaseException, now: datetime, *, cancelled: bool = True) -> Ending:
+    """The end of a run that did not get to a result: our own fault, or it was told to stop.
+
+    `cancelled`: somebody asked for that. A run that was given up, though it lived, is lost.
+    """
     if isinstance(error, OAError):
         return Ending(RunStatus.FAILED, now, problem=str(error.problem), detail=error.message, cure=error.cure)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
@@ -113,6 +116,8 @@ def broken_off(error: BaseException, now: datetime) -> Ending:
     if isinstance(error, Exception):
         detail = f"{type(error).__name__}: {error}"
         return Ending(RunStatus.FAILED, now, problem=str(Problem.OUR_FAULT), detail=detail)
+    if not cancelled:
+        return Ending(RunStatus.LOST, now, detail="it was told to stop, as the run had been given up")
     return Ending(RunStatus.CANCELLED, now, detail="the run was told to stop")
 
 

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from oa_pipeline.automation.lost import SILENCE, end_lost_runs, end_silent_runs
+from oa_pipeline.automation.lost import SILENCE, end_lost_runs, end_silent_runs, withdraw_ended
 from oa_pipeline.automation.sensors import look_for_lost_runs
-from oa_pipeline.ledger import queries
+from oa_pipeline.ledger import assignments, queries
+from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import Opening, beat, open_run
 from oa_pipeline.orchestration.launcher import Ec2RunLauncher
@@ -85,3 +86,25 @@ def test_where_run_monitoring_asks_the_launcher_silence_is_its_business(
     number = open_run(engine, Opening("x/addresses/y", run.run_id), now=NOW).number
     later = NOW + SILENCE + timedelta(seconds=1)
     assert end_silent_runs(instance, engine, [number], now=later) == ([], [])
+
+
+def test_what_waits_for_a_worker_is_taken_back_once_its_run_is_over(
+    instance: DagsterInstance, engine: sa.Engine
+) -> None:
+    states = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+    runs = {status: create_run_for_test(instance, status=status).run_id for status in states}
+    for run_id in (*runs.values(), "deleted"):
+        assignments.offer(engine, Assignment(run_id))
+    over = {runs[DagsterRunStatus.FAILURE], runs[DagsterRunStatus.CANCELED], "deleted"}
+    assert set(withdraw_ended(instance, engine)) == over
+    assert set(assignments.waiting(engine)) == set(runs.values()) - over
+    assert withdraw_ended(instance, engine) == []
+
+
+def test_one_tick_of_the_sensor_sees_to_all_of_it(instance: DagsterInstance, engine: sa.Engine, database: str) -> None:
+    record(engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=NOW)
+    number = open_run(engine, Opening("x/addresses/y", "deleted"), now=NOW).number
+    assignments.offer(engine, Assignment("deleted"))
+    done = look_for_lost_runs(instance, None, Workplace(Settings(database_url=database)))
+    assert f"[{number}]" in str(done.skip_reason)
+    assert assignments.waiting(engine) == []

@@ -72,6 +72,11 @@ def test_nothing_starts_while_the_ledger_cannot_be_asked(
         ),
         pytest.param({"oa/kind": "pull-request"}, {"oa/kind": "pull-request"}, id="a pull request's"),
         pytest.param(
+            {"dagster/partition": "7/abc/x", "oa/kind": "pull-request"},
+            {"dagster/partition": "7/abc/x", "oa/kind": "pull-request", "dagster/max_runtime": "3900"},
+            id="a pull request's data source ends earlier",
+        ),
+        pytest.param(
             {"dagster/partition": "x/addresses/y", "oa/kind": "batch"},
             {"dagster/partition": "x/addresses/y", "oa/kind": "batch", "oa/slots": "shared", "oa/host": "data.example"},
             id="a data source's",
@@ -105,6 +110,19 @@ def test_whoever_launches_a_run_it_gets_the_tags_that_decide_its_turn(
     assert run.status is DagsterRunStatus.QUEUED
     dagsters = {"dagster/code_location", "dagster/repository"}
     assert {k: v for k, v in run.tags.items() if not k.startswith(".") and k not in dagsters} == found
+
+
+def test_run_monitoring_follows_a_deadline_that_is_not_the_shipped_one(
+    coordinator: CapacityRunCoordinator, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OA_DEADLINE_SECONDS", "600")
+    for given, longest in (({"dagster/partition": "x"}, "900"), ({}, None)):
+        run = create_run_for_test(
+            instance, tags=given, status=DagsterRunStatus.NOT_STARTED, remote_job_origin=remote_origin("process"),
+            job_name="process",
+        )  # fmt: skip
+        run = coordinator.submit_run(private.SubmitRunContext(run, None))  # type: ignore[arg-type]
+        assert run.tags.get("dagster/max_runtime") == longest
 
 
 @pytest.mark.parametrize(

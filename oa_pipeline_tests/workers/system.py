@@ -40,7 +40,7 @@ storage:
 run_coordinator:
   module: oa_pipeline.orchestration.coordinator
   class: CapacityRunCoordinator
-  config: {{pull_request_slots: 0, heartbeat_timeout_seconds: {silent}}}
+  config: {{pull_request_slots: 0, runs_per_host: {of_a_host}, heartbeat_timeout_seconds: {silent}}}
 run_launcher:
   module: oa_pipeline.orchestration.launcher
   class: Ec2RunLauncher
@@ -202,12 +202,15 @@ def system(
     resume: int = 1,
     silent: int = 3,
     start_timeout: int = 60,
+    of_a_host: int = 2,
     location: str = LOCATION,
     more: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """An instance of Dagster on an empty database with an empty ledger; `more` are settings for what runs."""
     upgrade(url)
-    (folder / "dagster.yaml").write_text(YAML.format(resume=resume, silent=silent, start_timeout=start_timeout))
+    (folder / "dagster.yaml").write_text(
+        YAML.format(resume=resume, silent=silent, start_timeout=start_timeout, of_a_host=of_a_host)
+    )
     (folder / "workspace.yaml").write_text("load_from: []\n")
     ours = {"OA_DATABASE_URL": url, "OA_HOME": str(folder / "oa"), "DAGSTER_HOME": str(folder), **(more or {})}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OA_")} | ours

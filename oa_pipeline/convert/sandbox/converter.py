@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -30,6 +31,8 @@ from .ring import Ring
 
 OUTCOME_BYTES = 16 * 1024**2
 START_SECONDS = 120.0
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))  # a converter's last words
+ROOM = "make room on the disk under OA_HOME"
 _SERVER = "oa_pipeline.convert.sandbox.server"
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -309,6 +312,9 @@ def _died(status: int, why: str, said: str, limits: Limits) -> ConverterDied:
         cause, cure = _SIGNALS.get(-status, ("", ""))
         cause = cause.format(limits=limits, mib=limits.memory // 1024**2)
         return ConverterDied(f"converter died: {name}{cause}{_quote(said)}", cure=cure)
+    full = next((text for text in FULL if text in said), "")
+    if full:
+        return ConverterDied(f"the disk is full: {full}", cure=ROOM, problem=Problem.OUR_FAULT)
     return ConverterDied(
         f"converter died: exit status {status}{_quote(said)}",
         cure="report it, with the source",
