@@ -167,6 +167,27 @@ def test_a_late_result_of_a_lost_attempt_is_refused(running: System) -> None:
     assert running.end(other) == 0
 
 
+def test_a_late_result_is_accepted_once_where_nobody_took_over(running: System) -> None:
+    now = datetime.now(UTC)
+    record(running.engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=now)
+    running.daemon()
+    silent = running.worker()
+    run_id = running.launch("holding")
+    running.until(lambda: running.lines("opened-1"), "the first attempt")
+    silent.send_signal(signal.SIGSTOP)
+    running.until(lambda: stages(running, run_id) == ["broken", "ready"], "a second attempt that nobody takes")
+    (running.scratch / "go-1").touch()
+    running.wait(run_id, Status.SUCCESS)
+    assert running.lines("accepted-1")
+    silent.send_signal(signal.SIGCONT)
+    running.until(lambda: stages(running, run_id) == ["broken", "done"], "the end of the second attempt")
+    (row,) = queries.history(running.engine, "x/addresses/y")
+    assert row["status"] == "succeeded"
+    assert queries.late(running.engine, row["id"]) == []
+    assert not running.lines("opened-2"), "what is over is not begun again"
+    assert running.end(silent) == 0
+
+
 def test_a_run_whose_process_dies_again_and_again_fails_once(running: System) -> None:
     running.daemon()
     running.worker()
