@@ -21,7 +21,7 @@ OPEN = frozenset({JobStatus.WAITING, JobStatus.PENDING, JobStatus.FAILING})
 RUN_COLUMNS = (
     "status", "problem", "detail", "cure", "warnings", "rows", "counters", "outputs", "prefix", "digest",
     "content_hash", "started_at", "ended_at", "code_version", "copy_of", "pull_request", "cache_size", "bounds",
-    "tests_passed", "licence", "attribution_required", "attribution_name", "share_alike",
+    "sampled", "tests_passed", "licence", "attribution_required", "attribution_name", "share_alike",
 )  # fmt: skip
 
 

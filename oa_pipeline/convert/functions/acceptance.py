@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConvertError
+from ...sources.columns import named_columns
 from ...sources.model import AcceptanceTest, Conform, DataSource
 from ..batch import text_frame
 from ..task import Limits
@@ -82,23 +82,3 @@ def _matched(inputs: dict[str, str | None], names: list[str]) -> dict[str, str |
         if name not in inputs and twin is not None:
             found[name] = inputs[twin]
     return found
-
-
-def named_columns(conform: Conform) -> frozenset[str]:
-    """Every name that a value of `conform` reads, columns and computed names alike."""
-    return frozenset(name for _, value in conform.attributes for name in _named(value))
-
-
-_NAMING = ("name", "names", "field", "fields", "field_to_remove")
-
-
-def _named(value: Any) -> Iterable[str]:
-    if not is_dataclass(value):
-        return
-    for part in fields(value):
-        held = getattr(value, part.name)
-        if part.name == "steps":
-            for step in held:
-                yield from _named(step)
-        elif part.name in _NAMING:
-            yield from (held,) if isinstance(held, str) else held
