@@ -30,6 +30,7 @@ from ..orchestration.unchanged import publisher_says_unchanged, reusable
 from ..orchestration.version import code_version
 from ..process.steps import guard_of
 from ..sources.parse import parse_declared
+from .feed import BLOCK
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from ..sources.model import DataSource
 
 AT_ONCE = 32  # publishers
-BLOCK = 500  # members of one Dagster run
 FLUSH = 25  # members that are due are told in groups
 SAID_EVERY = 100
 TROUBLES = 5  # that are told

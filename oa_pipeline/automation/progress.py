@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..ledger import sets
@@ -132,8 +132,3 @@ def duration(seconds: float) -> str:
     whole = timedelta(seconds=round(seconds))
     hours, rest = divmod(whole.days * 86400 + whole.seconds, 3600)
     return f"{hours} h {rest // 60:02} min" if hours else f"{rest // 60} min {rest % 60:02} s"
-
-
-def since(moment: datetime, now: datetime) -> str:
-    """How long ago that was."""
-    return duration(max((now - moment).total_seconds(), 0.0))
