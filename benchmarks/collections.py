@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +24,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from benchmarks import data
+from benchmarks.measure import _resident as resident
 
 MIB = 1024 * 1024
 LEAST = {"copy": 200.0, "whole": 50.0}  # times less CPU than deflating again
@@ -194,8 +195,8 @@ def carry_out(folder: Path, task: str, more: Sequence[int]) -> None:
     work = TASKS.get(task) or (lambda place: prepare(place, *more))
     cpu, wall = time.process_time(), time.perf_counter()
     work(folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps([time.process_time() - cpu, time.perf_counter() - wall, peak]))
+    spent = [time.process_time() - cpu, time.perf_counter() - wall]
+    print(json.dumps([*spent, resident(os.getpid())]))
 
 
 def main(results: int = RESULTS, rows: int = ROWS, alternations: int = 3) -> None:
