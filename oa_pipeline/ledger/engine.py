@@ -25,7 +25,11 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
 # The ledger's questions are many and small, and what they touch lies in memory or on a solid-state disk: an index is
 # nearly always the way to the answer, and compiling a plan takes longer than carrying it out.
-OPTIONS = "-c statement_timeout=60000 -c lock_timeout=10000 -c timezone=UTC -c random_page_cost=1.1 -c jit=off"
+PLANNED = "-c timezone=UTC -c random_page_cost=1.1 -c jit=off"
+OPTIONS = f"-c statement_timeout=60000 -c lock_timeout=10000 {PLANNED}"
+# Pages read, and somebody waits for them: what takes longer is not worth it, they have an older copy to show.
+READER_OPTIONS = f"-c statement_timeout=2000 -c lock_timeout=500 -c default_transaction_read_only=on {PLANNED}"
+OUTAGE_SECONDS = 60.0
 
 
 def ledger_engine(url: str) -> sa.Engine:
@@ -55,6 +59,36 @@ def _engine(url: str, pid: int) -> sa.Engine:
     )
 
 
+def reader_engine(url: str) -> sa.Engine:
+    """Connections to `url` that may only read, and that wait neither for a slow answer nor through an outage.
+
+    Each statement is a transaction of its own. The same engine for every caller of a process.
+    """
+    return _reader(normalised(url), os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _reader(url: str, pid: int) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        pool_size=4,
+        max_overflow=4,
+        pool_timeout=2,
+        pool_recycle=300,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        connect_args={
+            "connect_timeout": 2,  # the least that libpq takes
+            "application_name": "oa_web",
+            "keepalives_idle": 60,
+            "tcp_user_timeout": 4_000,
+            "options": READER_OPTIONS,
+        },
+    )
+    return engine.execution_options(outage_seconds=0.0)
+
+
 def _json(value: Any) -> str:
     """JSON that PostgreSQL takes: it refuses U+0000, lone surrogates and NaN."""
     return json.dumps(clean_json(value)[0], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -64,16 +98,18 @@ def in_transaction(
     engine: sa.Engine,
     work: Callable[[sa.Connection], T],
     *,
-    outage_seconds: float = 60.0,
+    outage_seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """The result of `work` in one transaction.
 
     A deadlock or serialization failure repeats the whole of it, at most three times in all; a server that cannot be
-    reached is tried again for `outage_seconds`. `work` must thus be safe to repeat after a commit whose answer was
-    lost. Raises PublishError.
+    reached is tried again for `outage_seconds`, where they are not given for the engine's own, else for a minute.
+    `work` must thus be safe to repeat after a commit whose answer was lost. Raises PublishError.
     """
+    if outage_seconds is None:
+        outage_seconds = engine.get_execution_options().get("outage_seconds", OUTAGE_SECONDS)
     until = clock() + outage_seconds
     conflicts = 0
     pause = FIRST_PAUSE

@@ -1,19 +1,34 @@
-"""The Flask application: what it needs, what it refuses, and how it words an error."""
+"""The Flask application: what it needs, its addresses, and what every answer has in common."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, abort, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from ..errors import SettingsError
+from ..errors import OAError, SettingsError
 from ..settings import Settings
+from .caching import Versions, respond
+from .endpoints import Cache, Endpoint, Form, twin_path
+from .errors import of_http, of_ours, worded
+from .headers import harden
+from .health import health
 from .hook import LARGEST_BODY, hook
+from .pages import BLUEPRINTS, ENDPOINTS, NAVIGATION
+from .rendering import STATIC
+from .robots import ENDPOINTS as FOR_ROBOTS
+from .site import Site
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript", ".svg": "image/svg+xml"}
+log = logging.getLogger(__name__)
 
 
 def checked(settings: Settings) -> Settings:
@@ -26,14 +41,87 @@ def checked(settings: Settings) -> Settings:
     return settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The application. Raises SettingsError as `checked` does."""
-    settings = checked(settings or Settings.from_env())
+def create_app(settings: Settings | None = None, *, site: Site | None = None) -> Flask:
+    """The application; `site` where it shall have other means than the settings'. Raises SettingsError as `checked`."""
+    settings = checked(settings or (site.settings if site else Settings.from_env()))
+    site = site or Site(settings)
     app = Flask(__name__, static_folder=None)
-    app.config.update(SETTINGS=settings, LEDGER=lambda: _ledger(settings), MAX_CONTENT_LENGTH=LARGEST_BODY)
-    app.register_blueprint(hook)
-    app.register_error_handler(HTTPException, _worded)
+    app.config.update(SETTINGS=settings, SITE=site, LEDGER=lambda: _ledger(settings), MAX_CONTENT_LENGTH=LARGEST_BODY)
+    app.url_map.merge_slashes = False
+    for blueprint in (hook, health, *BLUEPRINTS):
+        app.register_blueprint(blueprint)
+    versions = Versions(site)
+    for endpoint in (*ENDPOINTS, *FOR_ROBOTS):
+        add(app, site, versions, endpoint)
+    app.add_url_rule("/static/<name>", "static", static)
+    app.add_url_rule("/favicon.ico", "favicon", partial(static, asset("icon.svg")))
+    app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(OAError, of_ours)
+    app.register_error_handler(Exception, _unforeseen)
+    app.after_request(lambda response: harden(response, settings))
+    site.templates.environment.globals.update(asset=asset, site=site, navigation=NAVIGATION)
     return app
+
+
+def add(app: Flask, site: Site, versions: Versions, endpoint: Endpoint) -> None:
+    """Adds an endpoint's address and those of its twins."""
+
+    def view(extension: str, form: Form | None) -> Callable[..., Response]:
+        def answer(**given: Any) -> Response:
+            path = request.path
+            if extension:
+                path = path.removesuffix(f".{extension}") + ("/" if endpoint.path.endswith("/") else "")
+            return respond(site, versions, endpoint, form, path, given)
+
+        return answer
+
+    app.add_url_rule(endpoint.path, endpoint.path, view("", endpoint.form))
+    for extension, form in endpoint.twins.items():
+        rule = twin_path(endpoint.path, extension)
+        app.add_url_rule(rule, rule, view(extension, form))
+
+
+def asset(name: str) -> str:
+    """The address of a static file's very content: another content has another address."""
+    known = _assets()
+    return f"/static/{known[name]}"
+
+
+def static(name: str) -> Response:
+    """A static file by its address; 404 where there is no such content any more."""
+    name = name.removeprefix("/static/")
+    real = {hashed: plain for plain, hashed in _assets().items()}.get(name)
+    if real is None:
+        abort(404)
+    path = STATIC / real
+    response = Response(path.read_bytes(), content_type=STATIC_TYPES[path.suffix])
+    response.headers["Cache-Control"] = Cache.IMMUTABLE.value if request.path != "/favicon.ico" else Cache.FIXED.value
+    response.set_etag(name.split(".")[1])
+    response.make_conditional(request)
+    return response
+
+
+def _assets() -> dict[str, str]:
+    if not _known:
+        for path in sorted(STATIC.glob("*.*")):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+            _known[path.name] = f"{path.stem}.{digest}{path.suffix}"
+    return _known
+
+
+_known: dict[str, str] = {}
+
+
+def _unforeseen(error: Exception) -> Response:
+    """A mistake of ours: what it was stands in the log, and nowhere else."""
+    log.error("%s %s", request.method, request.path, exc_info=error)
+    if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
+        raise error
+    from http import HTTPStatus
+
+    from .errors import SAID
+
+    return worded(HTTPStatus.INTERNAL_SERVER_ERROR, SAID[HTTPStatus.INTERNAL_SERVER_ERROR])
 
 
 def _ledger(settings: Settings) -> sa.Engine:
@@ -41,15 +129,3 @@ def _ledger(settings: Settings) -> sa.Engine:
     from ..orchestration.storage import database_url
 
     return ledger_engine(database_url(settings))
-
-
-def _worded(error: HTTPException) -> Response:
-    """An error in the one shape that all errors have; nothing of the request is repeated in it."""
-    status = HTTPStatus(error.code or 500)
-    answer: Response = jsonify(error={"code": status.phrase.lower().replace(" ", "_"), "message": status.phrase})
-    answer.status_code = status
-    if error.response is None:
-        for name, value in error.get_headers():
-            if name.lower() == "allow":
-                answer.headers[name] = value
-    return answer

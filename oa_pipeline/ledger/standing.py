@@ -1,0 +1,45 @@
+"""How every data source of the repository stands, in few words: for lists, counts and coverage."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from .reading import Row, rows
+from .tables import RunStatus, partitions, pointers, runs
+
+
+def standing(engine: sa.Engine) -> list[Row]:
+    """All data sources that are in the repository now, ordered by key.
+
+    Of each: `key`, `source`, `layer`, `name`, `first`; `good_run_id` and `good_at` (when it was made or last
+    confirmed), `rows`, `licence`, `attribution_required`, `attribution_name`, `share_alike`, `website`, `bounds` of
+    its latest good run; `run_id`, `status`, `problem` and `ended_at` of its newest ended one. None where there is none.
+    """
+    good = runs.alias("good")
+    newest = (
+        sa.select(runs.c.id, runs.c.status, runs.c.problem, runs.c.ended_at)
+        .where(runs.c.key == partitions.c.key, runs.c.status != RunStatus.RUNNING.value)
+        .order_by(runs.c.id.desc())
+        .limit(1)
+        .lateral("newest")
+    )
+    of_good = ("rows", "licence", "attribution_required", "attribution_name", "share_alike", "website", "bounds")
+    query = (
+        sa.select(
+            *(partitions.c[name] for name in ("key", "source", "layer", "name", "first")),
+            good.c.id.label("good_run_id"),
+            good.c.ended_at.label("good_at"),
+            *(good.c[name] for name in of_good),
+            newest.c.id.label("run_id"),
+            newest.c.status,
+            newest.c.problem,
+            newest.c.ended_at,
+        )
+        .select_from(partitions)
+        .outerjoin(pointers, pointers.c.key == partitions.c.key)
+        .outerjoin(good, good.c.id == pointers.c.run_id)
+        .outerjoin(newest, sa.true())
+        .where(partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None))
+        .order_by(partitions.c.key)
+    )
+    return rows(engine, query)

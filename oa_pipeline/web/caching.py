@@ -1,0 +1,168 @@
+"""From a request to an answer: a 304 after one question, a page as it was rendered before, or a new one.
+
+Where the database is away or too slow, the page as it was rendered last is shown, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, g, redirect, request
+from werkzeug.http import http_date
+
+from ..errors import PublishError
+from ..ledger.version import EPOCH, DataVersion, data_version
+from .asking import values
+from .endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form
+from .forms import link_header, page_form
+from .keeping import Page
+from .rendering import moment
+from .site import Site
+
+REST = 2.0  # seconds for which a database that did not answer is left alone
+NOTICE = b"<!--notice-->"  # in every page, where it would say that it is old
+STALE_SECONDS = 15
+PAGE_FORM = page_form()
+log = logging.getLogger(__name__)
+_started = time.time()
+_ALWAYS = DataVersion("0", EPOCH)  # of what no data is in
+
+
+class Away(PublishError):  # noqa: N818 - a fact about the database
+    """The database did not answer a moment ago, and is not asked again yet."""
+
+
+@dataclass
+class Versions:
+    """The version of the data, asked of the ledger each time; not while it has just failed to answer."""
+
+    site: Site
+    _rests_until: float = field(default=0.0)
+
+    def current(self) -> DataVersion:
+        """The version. Raises PublishError."""
+        if time.monotonic() < self._rests_until:
+            raise Away("the ledger's database is away", cure="wait")
+        try:
+            return data_version(self.site.ledger())
+        except PublishError:
+            self.failed()
+            raise
+
+    def failed(self) -> None:
+        """Somebody was let down by the database."""
+        self._rests_until = time.monotonic() + REST
+
+
+def respond(
+    site: Site, versions: Versions, endpoint: Endpoint, form: Form | None, path: str, given: Mapping[str, Any]
+) -> Response:
+    """The answer to the request that is at hand. `path`: of the page, whichever form of it was asked for.
+
+    Raises NotFound, BadRequest, and PublishError where there is not even an old page.
+    """
+    g.policy = endpoint.policy
+    asked_values = values(endpoint, given, request.args)
+    address = f"{request.path}\n{endpoint.address('', asked_values)}"
+    try:
+        version = versions.current() if endpoint.cache is not Cache.FIXED else _ALWAYS
+        if endpoint.of_catalogue:
+            version = site.catalogue(version).version
+        tag = f"{version.version}-{site.templates.version}-{datetime.now(UTC):%j}"
+        if _unchanged(tag, version):
+            return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version))
+        page = site.kept.get(address)
+        if page is None or page.tag != tag:
+            asked = Asked(site, endpoint, path, asked_values, version)
+            answer = endpoint.facts(asked)
+            if isinstance(answer, Elsewhere):
+                return _elsewhere(site, endpoint, answer)
+            page = _render(answer, asked, form or PAGE_FORM, tag)
+            site.kept.put(address, page)
+    except PublishError as error:
+        if not isinstance(error, Away):
+            versions.failed()
+            log.warning("%s: %s", request.path, error)
+        return _stale(site, endpoint, address, error)
+    if request.if_none_match.star_tag:
+        return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, page.modified)
+    return _finished(endpoint, _sent(page), page.tag, page.modified)
+
+
+def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:
+    body = form.write(answer, asked).encode("utf-8", "replace")
+    return Page.of(
+        body,
+        content_type=form.content_type,
+        tag=tag,
+        modified=_modified(asked.version),
+        made=time.time(),
+        links=link_header(answer),
+        filename=form.filename,
+    )
+
+
+def _unchanged(tag: str, version: DataVersion) -> bool:
+    known = request.if_none_match
+    if known:
+        return not known.star_tag and known.contains_weak(tag)
+    since = request.if_modified_since
+    return since is not None and since.timestamp() >= int(_modified(version))
+
+
+def _modified(version: DataVersion) -> float:
+    """When the page last changed, as far as anybody can tell: with its data, or with this software."""
+    return max(version.newest.timestamp(), _started)
+
+
+def _sent(page: Page) -> Response:
+    packed = bool(page.packed) and request.accept_encodings.quality("gzip") > 0
+    response = Response(page.packed if packed else page.body, content_type=page.content_type)
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
+    if page.links:
+        response.headers["Link"] = page.links
+    if page.filename:
+        response.headers["Content-Disposition"] = f'attachment; filename="{page.filename}"'
+    return response
+
+
+def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float) -> Response:
+    response.headers["ETag"] = f'W/"{tag}"'
+    response.headers["Last-Modified"] = http_date(modified)
+    response.headers["Cache-Control"] = endpoint.cache.value
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+def _elsewhere(site: Site, endpoint: Endpoint, answer: Elsewhere) -> Response:
+    response: Response = redirect(answer.location, answer.status)  # type: ignore[assignment]
+    response.headers["Cache-Control"] = endpoint.cache.value
+    return response
+
+
+def _stale(site: Site, endpoint: Endpoint, address: str, error: PublishError) -> Response:
+    """The page as it was rendered last, and a word that it is old. Raises the error where there is none."""
+    page = site.kept.last(address)
+    if page is None:
+        raise error
+    made = datetime.fromtimestamp(page.made, UTC)
+    warning = (
+        '<p class="notice" role="status"><strong>Old page.</strong> The database cannot be reached at the moment. '
+        f"This is what stood here at {moment(made)}.</p>"
+    )
+    marked = page.body.replace(NOTICE, warning.encode(), 1)
+    response = Response(marked, content_type=page.content_type)
+    response.headers["Warning"] = '110 - "Response is Stale"'
+    response.headers["Age"] = str(max(0, int(time.time() - page.made)))
+    response.headers["Cache-Control"] = f"public, max-age={STALE_SECONDS}, stale-if-error=86400"
+    response.headers["Vary"] = "Accept-Encoding"
+    if page.links:
+        response.headers["Link"] = page.links
+    return response

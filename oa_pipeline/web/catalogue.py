@@ -1,0 +1,134 @@
+"""How all data sources stand, held in memory: a few thousand rows from which lists, counts and facets are made.
+
+Reading them takes a fraction of a second, so a request does not wait for it but when there is nothing yet: it sees
+what was read last, while a thread reads anew. What is shown, and its ETag, are of the version that was read.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OAError
+from ..ledger.standing import standing
+from ..ledger.version import DataVersion
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+OLD = timedelta(days=30)  # without a new or confirmed result, a data source is out of date
+OLDEST = 600.0  # seconds: an older catalogue is shown to nobody
+# Every state, the worst first.
+STATES: Mapping[str, str] = {
+    "broken": "never gave a result, and the last run failed",
+    "failing": "the last run failed; an earlier result is published",
+    "held": "the last run lost too much and waits for somebody to look; an earlier result is published",
+    "stale": "the last good result is more than 30 days old",
+    "skipped": "the source file says to skip it",
+    "new": "no run has ended yet",
+    "good": "the last run gave a result",
+}
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one data source stands. `good_...` and what follows are of its latest good run, `run_...` of the newest."""
+
+    key: str
+    source: str
+    layer: str
+    name: str
+    first: bool
+    good_run_id: int | None
+    good_at: datetime | None
+    rows: int | None
+    licence: str | None
+    attribution_required: bool | None
+    attribution_name: str | None
+    share_alike: bool | None
+    website: str | None
+    bounds: Sequence[float] | None
+    run_id: int | None
+    status: str | None
+    problem: str | None
+    ended_at: datetime | None
+    state: str = ""
+
+    @property
+    def area(self) -> str:
+        """The first part of its path: a country's code, as a rule."""
+        return self.source.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All of them, ordered by key."""
+
+    version: DataVersion
+    rows: Sequence[Standing]
+    read_at: float  # on the monotonic clock
+
+    def as_of(self) -> datetime:
+        """The newest thing in it."""
+        return self.version.newest
+
+
+def state_of(found: Mapping[str, Any], now: datetime) -> str:
+    """One of STATES."""
+    status, good_at = found["status"], found["good_at"]
+    if status in {"held", "skipped"}:
+        return str(status)
+    if status == "failed" or (status == "lost" and good_at is None):
+        return "failing" if good_at else "broken"
+    if good_at is None:
+        return "new"
+    return "stale" if now - good_at > OLD else "good"
+
+
+class Catalogues:
+    """Gives the catalogue, and reads it anew when the ledger has moved on."""
+
+    def __init__(self, ledger: Callable[[], sa.Engine], *, fresh_seconds: float) -> None:
+        """A catalogue younger than `fresh_seconds` is good enough; 0: every request waits for the newest."""
+        self._ledger = ledger
+        self._fresh = fresh_seconds
+        self._held: Catalogue | None = None
+        self._reading = threading.Lock()
+
+    def current(self, wanted: DataVersion) -> Catalogue:
+        """The catalogue of this version, or one a little older. Raises PublishError where there is none to show."""
+        held = self._held
+        if held is not None and held.version.version == wanted.version:
+            return held
+        age = time.monotonic() - held.read_at if held is not None else OLDEST
+        if held is not None and age < self._fresh:
+            return held
+        if held is None or age >= OLDEST or self._fresh == 0:
+            with self._reading:
+                return self._read(wanted)
+        if self._reading.acquire(blocking=False):
+            threading.Thread(target=self._later, args=(wanted,), name="catalogue", daemon=True).start()
+        return held
+
+    def _later(self, wanted: DataVersion) -> None:
+        try:
+            self._read(wanted)
+        except OAError as error:
+            log.warning("the catalogue is not read anew: %s", error)
+        finally:
+            self._reading.release()
+
+    def _read(self, wanted: DataVersion) -> Catalogue:
+        held = self._held
+        if held is not None and held.version.version == wanted.version:
+            return held
+        found = standing(self._ledger())
+        rows = tuple(Standing(**one, state=state_of(one, wanted.newest)) for one in found)
+        self._held = made = Catalogue(wanted, rows, time.monotonic())
+        return made

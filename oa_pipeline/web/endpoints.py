@@ -1,0 +1,192 @@
+"""What an address of the public site is: one record, of which routes, twins, OpenAPI, docs and sitemap are made.
+
+An endpoint has an address, parameters, and `facts`: a function from what was asked to what is known. How that is shown
+is the template's matter (the page) and its forms' (the twins: the same facts as JSON, CSV, Atom, GeoJSON or text).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ..errors import OAError
+
+if TYPE_CHECKING:
+    from ..ledger.version import DataVersion
+    from .site import Site
+
+
+class Kind(StrEnum):
+    """The types of parameters and of result fields, as OpenAPI names them."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    ARRAY = "array"
+    OBJECT = "object"
+    MOMENT = "date-time"
+
+
+class Cache(StrEnum):
+    """How long an answer may be kept by whoever gets it."""
+
+    PAGE = "public, max-age=60, stale-while-revalidate=600, stale-if-error=86400"
+    LIVE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"  # of what changes while one looks
+    POINTER = "public, max-age=300, stale-while-revalidate=600, stale-if-error=86400"  # redirects to immutable objects
+    FIXED = "public, max-age=86400, stale-if-error=604800"  # what changes with the software only
+    IMMUTABLE = "public, max-age=31536000, immutable"
+    NEVER = "no-store"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value of the query, or of the path where `in_path`.
+
+    An integer lies between `least` and `most`; a text has at most `most` characters where `most` is given. A value that
+    cannot be used is answered with 400 (in a path: 404) and what is allowed; unknown parameters are ignored.
+    """
+
+    name: str
+    doc: str
+    kind: Kind = Kind.STRING
+    allowed: tuple[str, ...] = ()
+    default: Any = ""
+    least: int = 0
+    most: int = 200
+    in_path: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the result; of a table's rows where `of` names the table."""
+
+    name: str
+    kind: Kind
+    doc: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another address with the same facts or with the next ones. `rel` as in HTML: next, prev, alternate."""
+
+    rel: str
+    href: str
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known. `data` is the JSON twin, and what the template sees under that name.
+
+    `only_page` is for the template alone. `links` lead to the next and the former part of a table.
+    """
+
+    data: Mapping[str, Any]
+    title: str = ""
+    only_page: Mapping[str, Any] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What was asked for lies at another address: one of ours (`/...`), or an object's in the store."""
+
+    location: str
+    status: int = 302
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, understood: `values` has every parameter of the endpoint, in its type."""
+
+    site: Site
+    endpoint: Endpoint
+    path: str  # of the page, without the twin's extension
+    values: Mapping[str, Any]
+    version: DataVersion
+
+    @property
+    def as_of(self) -> datetime:
+        """The newest thing that the ledger knew when this was asked."""
+        return self.version.newest
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def link(self, **changes: Any) -> str:
+        """The address of this page with other values in its query; those that are the defaults are left out."""
+        return self.endpoint.address(self.path, {**self.values, **changes})
+
+    def twin(self, extension: str) -> str:
+        """The address of the same facts in another form."""
+        return self.endpoint.address(twin_path(self.path, extension), self.values)
+
+
+Facts = Callable[[Asked], "Answer | Elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A way to write an answer."""
+
+    content_type: str
+    write: Callable[[Answer, Asked], str]
+    filename: str = ""  # under which a browser saves it; empty: it shows it
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address. With `template` it is a page; otherwise `form` says how its answer is written.
+
+    A twin has the page's address without the final slash, and the extension it stands under in `twins`.
+    """
+
+    path: str  # as Flask writes rules: /runs/<number>/
+    title: str
+    doc: str
+    facts: Facts
+    template: str = ""
+    form: Form | None = None
+    twins: Mapping[str, Form] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+    result: tuple[Field, ...] = ()
+    example: str = ""
+    cache: Cache = Cache.PAGE
+    alternates: tuple[Link, ...] = ()  # twins that are endpoints of their own
+    policy: str = "page"  # which Content-Security-Policy, see headers.POLICIES
+    listed: bool = True  # in sitemap and docs
+    of_catalogue: bool = False  # its facts are all from the catalogue, which is a few seconds behind the ledger
+
+    @property
+    def query(self) -> tuple[Parameter, ...]:
+        """The parameters of the query."""
+        return tuple(p for p in self.parameters if not p.in_path)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is one such address only."""
+        return "<" not in self.path
+
+    def address(self, path: str, values: Mapping[str, Any]) -> str:
+        """`path` with these values in the query, in the parameters' order; defaults are left out."""
+        given = [(p.name, str(values[p.name])) for p in self.query if values.get(p.name, p.default) != p.default]
+        return f"{path}?{urlencode(given)}" if given else path
+
+
+class NotFound(OAError):  # noqa: N818 - a fact about an address
+    """There is nothing of that name."""
+
+
+class BadRequest(OAError):  # noqa: N818 - a fact about a request
+    """A parameter has a value that cannot be used; `cure` says which are allowed."""
+
+
+def twin_path(path: str, extension: str) -> str:
+    """The address of the twin: `/sources.json` of `/sources/`."""
+    return f"{path.rstrip('/') or '/index'}.{extension}"

@@ -1,0 +1,58 @@
+"""The headers that every answer has, whatever it is and however it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Response, g, request
+
+from ..settings import Settings
+
+_COMMON = "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+# What a page may load. Nothing is inline, nothing comes from elsewhere; a map has workers and reads tiles of the store.
+POLICIES: Mapping[str, str] = {
+    "page": f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; {_COMMON}",
+    "map": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; worker-src 'self'; img-src 'self' data: blob:; "
+        f"connect-src 'self' https:; {_COMMON}"
+    ),
+    "data": f"default-src 'none'; sandbox; {_COMMON}",
+}
+ALWAYS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+}
+OPEN: Mapping[str, str] = {  # of what programs read: anybody's page may
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Last-Modified, Link",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+HSTS = "max-age=31536000"
+
+
+def harden(response: Response, settings: Settings) -> Response:
+    """The answer with all headers that it must have."""
+    for name, value in ALWAYS.items():
+        response.headers[name] = value
+    is_page = response.mimetype == "text/html"
+    policy = g.get("policy", "page") if is_page else "data"
+    response.headers.setdefault("Content-Security-Policy", POLICIES[policy])
+    if settings.public_url.startswith("https://"):
+        response.headers["Strict-Transport-Security"] = HSTS
+    if is_page:
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    elif request.method in {"GET", "HEAD", "OPTIONS"}:
+        response.headers.update(OPEN)
+    response.headers.setdefault("Cache-Control", "no-store")
+    _stay_here(response)
+    return response
+
+
+def _stay_here(response: Response) -> None:
+    """A redirect that only corrects a slash names no host: the request's may be anybody's."""
+    location = response.headers.get("Location", "")
+    if location.startswith(request.host_url):
+        response.headers["Location"] = "/" + location.removeprefix(request.host_url)

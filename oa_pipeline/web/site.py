@@ -1,0 +1,80 @@
+"""What every page may use: settings, the ledger to read, the store, the templates. One object per application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ..ledger.engine import reader_engine
+from ..settings import Settings
+from .catalogue import Catalogue, Catalogues
+from .keeping import Kept
+from .rendering import Templates
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from ..ledger.version import DataVersion
+    from ..publish.store import Store
+
+FILES = "/files/"  # where objects of a local store are read
+
+
+@dataclass(frozen=True)
+class Site:
+    """The public site's means. Nothing is opened before it is asked for."""
+
+    settings: Settings
+    templates: Templates = field(default_factory=Templates)
+    catalogue_seconds: float = 10.0  # for which a catalogue is shown although there is something newer
+
+    @cached_property
+    def kept(self) -> Kept:
+        """The pages as they were rendered last."""
+        return Kept(Path(self.settings.home) / "pages", self.templates.version)
+
+    def ledger(self) -> sa.Engine:
+        """Connections that may only read, and that give up soon: a page has something older to show."""
+        from ..orchestration.storage import database_url
+
+        return reader_engine(database_url(self.settings))
+
+    @cached_property
+    def _catalogues(self) -> Catalogues:
+        return Catalogues(self.ledger, fresh_seconds=self.catalogue_seconds)
+
+    def catalogue(self, version: DataVersion) -> Catalogue:
+        """How all data sources stand, at `version` or not long before. Raises PublishError."""
+        return self._catalogues.current(version)
+
+    @cached_property
+    def _store(self) -> Store:
+        from ..publish.store import open_store
+
+        settings = self.settings
+        return open_store(settings.store_location, endpoint=settings.s3_endpoint, url=settings.store_url)
+
+    def store(self) -> Store:
+        """The store."""
+        return self._store
+
+    def url(self, path: str) -> str:
+        """The whole address of one of ours; no header of a request has a say in it."""
+        return self.settings.public_url + path
+
+    def object_url(self, key: str) -> str:
+        """Where the public reads an object: at its store's address, or from us where the store is a folder."""
+        if self.settings.store_url or self.settings.store_location.startswith("s3://"):
+            return self.store().url(key)
+        return FILES + quote(key, safe="/")
+
+    def blob_url(self, source: str, commit: str = "") -> str:
+        """A source file on GitHub, as it is or as it was at a commit."""
+        return f"https://github.com/{self.settings.repository}/blob/{commit or 'HEAD'}/sources/{quote(source)}.json"
+
+    def edit_url(self, source: str) -> str:
+        """Where a source file is edited."""
+        return f"https://github.com/{self.settings.repository}/edit/master/sources/{quote(source)}.json"
