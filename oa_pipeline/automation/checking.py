@@ -1,4 +1,4 @@
-"""Carries open jobs forward: what they need is asked for, what has ended is noted, what they no longer need is stopped.
+"""Carries jobs forward: what they need is asked for, what has ended is noted, what they no longer need is stopped.
 
 Nothing is remembered between two looks but in the ledger, and a Dagster run is asked for under the same run key until
 it is there, so that none is made twice.
@@ -6,22 +6,29 @@ it is there, so that none is made twice.
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagster import DagsterRunStatus, RunRecord, RunRequest, RunsFilter
 
 from ..assets.source import PARTITIONS
-from ..github.jobs import end_in_error, refresh
-from ..ledger import jobs
+from ..errors import OAError
+from ..github.jobs import end_in_error, refreshed
+from ..github.statuses import standing
+from ..ledger import jobs, queries
 from ..ledger.engine import in_transaction
+from ..ledger.heartbeats import live_slots
 from ..ledger.members import runs_of
 from ..ledger.reading import Row
 from ..ledger.reuse import Wanted, result_for_job
-from ..ledger.tables import JobStatus, RunStatus
+from ..ledger.tables import RunStatus
 from ..orchestration.tags import (
+    AUTHOR_TAG,
     JOB_TAG,
     KIND_TAG,
     PARTITION_TAG,
@@ -37,15 +44,30 @@ from .partitions import IN_PROGRESS
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from ..settings import Settings
 
 PROPOSED, PUBLISHED = "check", "process"  # Dagster's jobs
 PATIENCE = timedelta(seconds=60)  # until a Dagster run that was asked for is asked for again
 TRIES = 2  # Dagster runs of a member whose process goes away
-MOST_REQUESTS = 60  # a look
+MOST_REQUESTS = 20  # a look
+MOST_REUSED = 200  # results a look
+FEW = 8  # runs that an author may have in the queue or at work, however few workers there are
+SILENCE = timedelta(seconds=60)  # of a worker whose slots do not count
 LOST = "its run was lost, and the second one too"
+CANCELLED = "its run was cancelled"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a data source of a job ended. `run_id`: the ledger's run that counts; None: there is none."""
+
+    run_id: int | None
+    reused: bool = False
+    detail: str = ""
+    dagster_run_id: str = ""
 
 
 @dataclass
@@ -57,116 +79,179 @@ class Checking:
     settings: Settings
     now: datetime
     requests: list[RunRequest] = field(default_factory=list)
-    ended: int = 0
-    stopped: int = 0
+    ended: int = 0  # data sources
+    reused: int = 0  # of them
+    stopped: int = 0  # runs
+    _over: list[str] = field(default_factory=list)
 
     def look(self) -> list[RunRequest]:
         """All that is to be done now; the runs to ask Dagster for."""
         for job in jobs.unfinished(self.engine):
             self._stop(job)
-        for job in jobs.open_jobs(self.engine):
-            if job["status"] == JobStatus.WAITING:
-                continue
-            if self.now >= job["deadline_at"]:
-                self._too_late(job)
-            else:
-                self._forward(job)
+        for job in jobs.overdue(self.engine, now=self.now):
+            self._too_late(job)
+        open_jobs = jobs.in_turns(self.engine)
+        members = jobs.members_of(self.engine, [job["id"] for job in open_jobs])
+        seen = self._seen([member for each in members.values() for member in each])
+        room = self._room(open_jobs, members)
+        for job in open_jobs:
+            try:
+                self._forward(job, members[job["id"]], seen, room)
+            except OAError:
+                raise  # the ledger's, which concerns them all
+            except Exception:  # one that cannot be carried forward holds up no other
+                log.exception("job %s could not be carried forward", job["id"])
         return self.requests
 
-    def _forward(self, job: Row) -> None:
-        waiting = jobs.waiting_members(self.engine, job["id"])
-        seen = self._seen(job["id"], waiting)
-        over = {run.dagster_run.run_id for run in seen.values() if run.dagster_run.is_finished}
-        results = runs_of(self.engine, over) if over else {}
-        wanted = []
-        changed = False
-        for member in waiting:
-            record = seen.get(member["key"])
+    def _forward(
+        self, job: Row, members: Sequence[Row], seen: Mapping[tuple[str, str], RunRecord], room: Counter[str]
+    ) -> None:
+        wanted: list[Row] = []
+        ended: dict[str, Ended] = {}
+        for member in members:
+            if member["ended_at"] is not None:
+                continue
+            record = seen.get((job["id"], member["partition"]))
             if record is None:
-                if not member["tries"] and not job["rerun"] and self._reuse(job, member):
-                    changed = True
-                elif member["queued_at"] is None or self.now - member["queued_at"] >= PATIENCE:
-                    wanted.append(member)
+                end, ask = self._begin(job, member, room)
             elif record.dagster_run.is_finished:
-                again = self._end(job, member, record, results.get(record.dagster_run.run_id))
-                wanted += [member] if again else []
-                changed |= not again
-        # Asked of every job at every look, so that one whose last change was not written to the end is made good.
-        refresh(self.engine, self.settings, job["id"], now=self.now)
-        self.ended += changed
-        self._ask(job, wanted)
+                end, ask = self._end(member, record)
+            else:
+                continue
+            if end is not None:
+                ended[member["key"]] = end
+            if ask and len(self.requests) + len(wanted) < MOST_REQUESTS:
+                wanted.append(member)
+                room[job["author"]] -= not member["tries"]
+        if ended or standing(job, members) != job["status"]:
+            self._note(job["id"], ended)
+        if wanted:
+            self._ask(job, wanted, seen)
 
-    def _seen(self, job_id: str, waiting: Sequence[Row]) -> dict[str, RunRecord]:
-        """Dagster's run of each member's last try, or a person's re-execution of it."""
-        asked = {member["partition"]: member for member in waiting if member["tries"]}
+    # what is there
+
+    def _seen(self, members: Sequence[Row]) -> dict[tuple[str, str], RunRecord]:
+        """By job and partition Dagster's run of the last try, or a person's re-execution of it."""
+        asked = {(m["job_id"], m["partition"]): m for m in members if m["tries"] and m["ended_at"] is None}
         if not asked:
             return {}
-        found: dict[str, RunRecord] = {}
-        by_job = RunsFilter(tags={JOB_TAG: job_id, PARTITION_TAG: list(asked)})
-        for record in sorted(self.instance.get_run_records(by_job), key=lambda record: record.storage_id):
+        tags = {JOB_TAG: sorted({job for job, _ in asked}), PARTITION_TAG: sorted({key for _, key in asked})}
+        found: dict[tuple[str, str], RunRecord] = {}
+        for record in sorted(self.instance.get_run_records(RunsFilter(tags=tags)), key=lambda r: r.storage_id):
             run = record.dagster_run
-            member = asked[run.tags[PARTITION_TAG]]
-            if run.parent_run_id or run.tags.get(RUN_KEY_TAG) == _run_key(job_id, member, member["tries"]):
-                found[member["key"]] = record
+            which = (run.tags[JOB_TAG], run.tags[PARTITION_TAG])
+            member = asked.get(which)
+            if member and (run.parent_run_id or run.tags.get(RUN_KEY_TAG) == _run_key(member, member["tries"])):
+                found[which] = record
+        self._over = [r.dagster_run.run_id for r in found.values() if r.dagster_run.is_finished]
         return found
 
-    def _reuse(self, job: Row, member: Row) -> bool:
-        """Shows an earlier result of the same file instead of running it; not of what is to be published."""
-        if member["pull_request"] is None:
-            return False
+    @cached_property
+    def _results(self) -> dict[str, Row]:
+        """The ledger's runs of the Dagster runs that are over."""
+        return runs_of(self.engine, self._over)
+
+    def _room(self, open_jobs: Sequence[Row], members: Mapping[str, Sequence[Row]]) -> Counter[str]:
+        """By author, for how many more runs we may ask: of nobody more wait than keep the workers busy.
+
+        Whoever comes after them waits for those only, not for all that one author wants.
+        """
+        most = max(FEW, 2 * live_slots(self.engine, SILENCE))
+        room = Counter({job["author"]: most for job in open_jobs})
+        for job in open_jobs:
+            room[job["author"]] -= sum(1 for m in members[job["id"]] if m["tries"] and m["ended_at"] is None)
+        return room
+
+    # how data sources end
+
+    def _begin(self, job: Row, member: Row, room: Counter[str]) -> tuple[Ended | None, bool]:
+        """How a member that has no run ends without one, or whether one is to be asked for."""
+        if member["tries"]:
+            return None, self.now - member["queued_at"] >= PATIENCE
+        if room[job["author"]] <= 0 or len(self.requests) >= MOST_REQUESTS or self.reused >= MOST_REUSED:
+            return None, False
+        found = self._reusable(job, member)
+        self.reused += found is not None
+        return found, found is None
+
+    def _reusable(self, job: Row, member: Row) -> Ended | None:
+        """An earlier result of the same file, shown instead of running it; not of what is to be published."""
+        if member["pull_request"] is None or job["rerun"]:
+            return None
         wanted = Wanted(member["blob_sha"], member["layer"], member["name"], code_version())
         found = result_for_job(self.engine, wanted, now=self.now)
         if found is None or found["digest"] != member["digest"]:
-            return False
-        return self._note(job, member, run_id=found["id"], reused=True)
+            return None
+        return Ended(found["id"], reused=True)
 
-    def _end(self, job: Row, member: Row, record: RunRecord, row: Row | None) -> bool:
-        """Notes how a member's run ended; True where it is to be run once more."""
+    def _end(self, member: Row, record: RunRecord) -> tuple[Ended | None, bool]:
+        """How a member ended whose Dagster run is over, or whether another is to be asked for; neither: not known yet.
+
+        A run that was lost is tried again, unless a newer one took over: then what that makes is what counts.
+        """
         run = record.dagster_run
+        row = self._results.get(run.run_id)
+        row = row and (self._successor(row) or row)
         if row is not None and row["status"] == RunStatus.RUNNING:
-            return False  # its process went away; the ledger is told of it within a minute
-        lost = row is None or row["status"] == RunStatus.LOST
-        if lost and run.status is not DagsterRunStatus.CANCELED and member["tries"] < TRIES:
-            return True
-        said = LOST if lost else ""
+            return None, False  # else its process went away, and the ledger is told of that within a minute
+        said = ""
         if run.status is DagsterRunStatus.CANCELED:
-            said = "its run was cancelled"
-        self._note(job, member, run_id=row["id"] if row else None, detail=said, dagster_run_id=run.run_id)
-        return False
+            said = CANCELLED
+        elif row is None or row["status"] == RunStatus.LOST:
+            if member["tries"] < TRIES:
+                return None, True
+            said = LOST
+        return Ended(row["id"] if row else None, detail=said, dagster_run_id=run.run_id), False
 
-    def _note(self, job: Row, member: Row, **facts: object) -> bool:
-        return in_transaction(
-            self.engine,
-            lambda c: jobs.end_member(c, job["id"], member["key"], now=self.now, **facts),  # type: ignore[arg-type]
-        )
+    def _successor(self, row: Row) -> Row | None:
+        """The newest run that took over from a lost one of the same data source: what it makes is what counts."""
+        found = None
+        full = queries.run(self.engine, row["id"]) if row["status"] == RunStatus.LOST else None
+        while full is not None and full["successor"] is not None:
+            found = full = queries.run(self.engine, full["successor"])
+        return found
 
-    def _ask(self, job: Row, wanted: Sequence[Row]) -> None:
-        chosen = wanted[: max(0, MOST_REQUESTS - len(self.requests))]
-        if not chosen:
-            return
+    def _note(self, job_id: str, ended: Mapping[str, Ended]) -> None:
+        """Notes ends, how the job stands by them, and what GitHub is owed, all at once."""
+
+        def work(connection: Connection) -> None:
+            jobs.locked(connection, job_id)
+            for key, end in ended.items():
+                jobs.end_member(
+                    connection, job_id, key, now=self.now, run_id=end.run_id, reused=end.reused, detail=end.detail,
+                    dagster_run_id=end.dagster_run_id,
+                )  # fmt: skip
+            refreshed(connection, self.settings, job_id, now=self.now)
+
+        in_transaction(self.engine, work)
+        self.ended += len(ended)
+
+    # what is asked for, and what is stopped
+
+    def _ask(self, job: Row, chosen: Sequence[Row], seen: Mapping[tuple[str, str], RunRecord]) -> None:
         for name, proposed in ((PROPOSALS, True), (PARTITIONS, False)):
             keys = [m["partition"] for m in chosen if (m["pull_request"] is not None) is proposed]
             if keys:
                 self.instance.add_dynamic_partitions(name, keys)
-        # Noted before it is asked for: the run key is that of a try which the ledger has.
-        again = {m["key"] for m in chosen if m["queued_at"] is not None and self._lost_request(m)}
+        # A run that was asked for and never came to be is asked for under the same key. All is noted before it is
+        # asked for: the run key is that of a try which the ledger has.
+        again = {m["key"] for m in chosen if m["tries"] and (job["id"], m["partition"]) not in seen}
         jobs.queued(self.engine, job["id"], [m["key"] for m in chosen], now=self.now, same_try=again)
-        self.requests += [_request(job["id"], m, m["tries"] if m["key"] in again else m["tries"] + 1) for m in chosen]
-
-    def _lost_request(self, member: Row) -> bool:
-        """Whether the run that was asked for never came to be: then it is asked for under the same key."""
-        filter_ = RunsFilter(tags={RUN_KEY_TAG: _run_key(member["job_id"], member, member["tries"])})
-        return bool(member["tries"]) and not self.instance.get_runs_count(filter_)
+        for member in chosen:
+            tries = member["tries"] if member["key"] in again else member["tries"] + 1
+            self.requests.append(_request(job, member, tries))
 
     def _too_late(self, job: Row) -> None:
         hours = (job["deadline_at"] - job["created_at"]).total_seconds() / 3600
-        end_in_error(self.engine, self.settings, job["id"], f"not done after {hours:g} hours", now=self.now)
-        self._stop(job)
+        end_in_error(self.engine, self.settings, job["id"], f"not done after {hours:.3g} hours", now=self.now)
+        ended = jobs.job(self.engine, job["id"])
+        assert ended is not None
+        self._stop(ended)
 
     def _stop(self, job: Row) -> None:
         """Cancels what a job that has ended no longer needs. What is published meanwhile, is."""
         waiting = jobs.waiting_members(self.engine, job["id"])
-        proposed = [m for m in waiting if m["pull_request"] is not None]
+        proposed = [m for m in waiting if m["pull_request"] is not None and m["tries"]]
         if proposed:
             ours = RunsFilter(
                 tags={JOB_TAG: job["id"], PARTITION_TAG: [m["partition"] for m in proposed]}, statuses=IN_PROGRESS
@@ -174,32 +259,39 @@ class Checking:
             for run in self.instance.get_runs(ours):
                 cancel(self.instance, run.run_id, run.status)
                 self.stopped += 1
-        for member in waiting:
-            self._note(job, member, run_id=None, detail=f"the job ended before: {job['detail'] or job['status']}")
+        said = f"the job ended before: {job['detail'] or job['status']}"
+
+        def work(connection: Connection) -> None:
+            for member in waiting:
+                jobs.end_member(connection, job["id"], member["key"], run_id=None, now=self.now, detail=said)
+
+        in_transaction(self.engine, work)
 
 
 def cancel(instance: DagsterInstance, run_id: str, status: DagsterRunStatus) -> None:
     """Takes a run out of the queue, or has its worker stop it."""
     if status is DagsterRunStatus.QUEUED:
         instance.run_coordinator.cancel_run(run_id)
-    else:
+    elif status is not DagsterRunStatus.CANCELING:
         instance.run_launcher.terminate(run_id)
 
 
-def _run_key(job_id: str, member: Row, tries: int) -> str:
-    return f"job/{job_id}/{member['key']}/{tries}"
+def _run_key(member: Row, tries: int) -> str:
+    return f"job/{member['job_id']}/{member['key']}/{tries}"
 
 
-def _request(job_id: str, member: Row, tries: int) -> RunRequest:
+def _request(job: Row, member: Row, tries: int) -> RunRequest:
     proposed = member["pull_request"] is not None
-    tags: Mapping[str, str] = {
+    tags = {
         KIND_TAG: PULL_REQUEST if proposed else PERSON,
         PRIORITY_TAG: PULL_REQUEST_PRIORITY,
-        JOB_TAG: job_id,
+        JOB_TAG: job["id"],
     }
+    if proposed and job["author"]:
+        tags[AUTHOR_TAG] = job["author"]
     return RunRequest(
-        run_key=_run_key(job_id, member, tries),
+        run_key=_run_key(member, tries),
         job_name=PROPOSED if proposed else PUBLISHED,
         partition_key=member["partition"],
-        tags=dict(tags),
+        tags=tags,
     )

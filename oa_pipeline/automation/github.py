@@ -87,7 +87,8 @@ def look_at_pull_requests(
     try:
         checking = Checking(instance, engine, settings, moment)
         requests = checking.look()
-        said.append(f"{len(requests)} runs asked for, {checking.ended} jobs changed, {checking.stopped} runs cancelled")
+        ended, stopped = checking.ended, checking.stopped
+        said.append(f"{len(requests)} runs asked for, {ended} data sources ended, {stopped} runs cancelled")
     except OAError as error:
         said.append(f"jobs were not looked at to the end: {error}")
     return SensorResult(run_requests=requests, skip_reason=None if requests else SkipReason("; ".join(said)))

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from ..errors import SettingsError
 from ..ledger import deliveries
 from ..ledger import jobs as ledger
 from ..ledger.engine import in_transaction
@@ -37,19 +36,8 @@ MOST_TRIES = 12
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
 NEWCOMERS_MOST = 10  # data sources of a first-time author's pull request that nobody has to approve
 GITHUBS_MOST = 3000  # files that it lists of a pull request
-JOB_HOURS = 12
 BRANCH = 0  # in place of a pull request's number: a push to a branch that has none
 log = logging.getLogger(__name__)
-
-
-class _Sender(msgspec.Struct):
-    login: str = ""
-
-
-class _Sent(msgspec.Struct):
-    """Of a payload, whose event it is."""
-
-    sender: _Sender = msgspec.field(default_factory=_Sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +74,20 @@ class Intake:
         return self.connect()
 
     def take(self) -> Handled:
-        """Looks at what has come, a turn for each author in turn."""
-        waiting = deliveries.waiting(self.engine, now=self.now, limit=500)
-        for delivery in in_turns(waiting)[:MOST_A_LOOK]:
+        """Looks at what has come, a delivery of each sender in turn."""
+        for delivery in deliveries.waiting(self.engine, now=self.now, limit=MOST_A_LOOK):
             try:
                 self._one(delivery["guid"], delivery["event"], bytes(delivery["body"]))
             except GitHubError as error:
                 self._later(delivery, error)
+                if error.retry_after:
+                    deliveries.put_off_all(self.engine, until=self.now + timedelta(seconds=error.retry_after))
+                    break
+            except SettingsError:
+                raise  # concerns them all
+            except Exception as error:  # one that cannot be looked at holds up no other
+                log.exception("delivery %s could not be looked at", delivery["guid"])
+                self._later(delivery, GitHubError(f"{type(error).__name__}: {error}", transient=True))
         return Handled(tuple(self.opened), tuple(self.keys), self.ignored, self.put_off)
 
     def reconcile(self) -> Handled:
@@ -210,7 +205,7 @@ class Intake:
             rerun=rerun,
             detail=detail,
             files=[file.as_json() for file in plan.files],
-            deadline_at=self.now + timedelta(hours=JOB_HOURS),
+            deadline_at=self.now + jobs.LONGEST,
         )
 
     def _open(self, connection: Connection, job: NewJob, members: Sequence[NewMember]) -> tuple[str, str]:
@@ -271,26 +266,6 @@ class Intake:
         wait = max(error.retry_after or 0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))
         deliveries.put_off(self.engine, delivery["guid"], detail=str(error), seconds=wait, now=self.now)
         self.put_off += 1
-
-
-def in_turns(waiting: Sequence[Any]) -> list[Any]:
-    """The deliveries in order, but an author with many waits for those with few."""
-    by_author: dict[str, list[Any]] = {}
-    for delivery in waiting:
-        by_author.setdefault(_author(bytes(delivery["body"])), []).append(delivery)
-    turns: list[Any] = []
-    queues = list(by_author.values())
-    while queues:
-        turns += [queue.pop(0) for queue in queues]
-        queues = [queue for queue in queues if queue]
-    return turns
-
-
-def _author(body: bytes) -> str:
-    try:
-        return msgspec.json.decode(body, type=_Sent).sender.login
-    except msgspec.MsgspecError:
-        return ""
 
 
 def _nothing(plan: Plan) -> str:

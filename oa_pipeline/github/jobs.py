@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..ledger import jobs as ledger
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 STATUS, REPORT = "status", "comment"
+LONGEST = timedelta(hours=12)  # for which a job may go on
 
 
 def open_job(
@@ -45,8 +46,10 @@ def refreshed(connection: Connection, settings: Settings, job_id: str, *, now: d
     """As `refresh`, within the caller's transaction."""
     job = ledger.locked(connection, job_id)
     assert job is not None
-    status = standing(job, ledger.members(connection, job_id))
-    ledger.set_status(connection, job_id, status, detail=job["detail"], now=now)
+    members = ledger.members(connection, job_id)
+    status = standing(job, members)
+    why = next((member["detail"] for member in members if member["detail"]), "") if status is JobStatus.ERROR else ""
+    ledger.set_status(connection, job_id, status, detail=job["detail"] or why, now=now)
     _tell(connection, settings, job_id, now=now)
     return status
 
@@ -70,7 +73,7 @@ def approve(connection: Connection, settings: Settings, pull_request: int, *, by
     """Lets the waiting job of a pull request go on. Returns its id; None where none waits."""
     for job in ledger.of_pull_request(connection, pull_request):
         if job["status"] == JobStatus.WAITING:
-            ledger.change(connection, job["id"], trusted=True)
+            ledger.change(connection, job["id"], trusted=True, deadline_at=now + LONGEST)  # from now on it goes on
             ledger.set_status(connection, job["id"], JobStatus.PENDING, detail="", now=now)
             refreshed(connection, settings, job["id"], now=now)
             return str(job["id"])

@@ -27,6 +27,7 @@ class Delivery:
     body: bytes
     action: str = ""
     repository: str = ""
+    sender: str = ""
 
 
 def receive(
@@ -43,6 +44,7 @@ def receive(
         "event": delivery.event,
         "action": _text(delivery.action),
         "repository": _text(delivery.repository),
+        "sender": _text(delivery.sender),
         "body": delivery.body,
         "status": status.value,
         "detail": _text(detail),
@@ -56,13 +58,15 @@ def receive(
 
 
 def waiting(engine: sa.Engine, *, now: datetime, limit: int = 100) -> list[Row]:
-    """The deliveries that are to be looked at now, in the order in which they came."""
-    query = (
-        sa.select(deliveries)
+    """The deliveries that are to be looked at now: the first of each sender, then the second of each, and so on."""
+    order = (deliveries.c.received_at, deliveries.c.guid)
+    turn = sa.func.row_number().over(partition_by=deliveries.c.sender, order_by=order).label("turn")
+    due = (
+        sa.select(deliveries.c.guid, turn)
         .where(deliveries.c.status == DeliveryStatus.RECEIVED.value, deliveries.c.try_at <= now)
-        .order_by(deliveries.c.received_at, deliveries.c.guid)
-        .limit(limit)
+        .subquery()
     )
+    query = sa.select(deliveries).join(due, due.c.guid == deliveries.c.guid).order_by(due.c.turn, *order).limit(limit)
     return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
 
 
@@ -93,6 +97,16 @@ def put_off(engine: sa.Engine, guid: str, *, detail: str, seconds: float, now: d
         .returning(deliveries.c.tries)
     )
     return in_transaction(engine, lambda c: c.scalar(statement)) or 0
+
+
+def put_off_all(engine: sa.Engine, *, until: datetime) -> None:
+    """None is looked at before that time, as GitHub wants to be left alone; nobody's tries count for that."""
+    statement = (
+        sa.update(deliveries)
+        .where(deliveries.c.status == DeliveryStatus.RECEIVED.value, deliveries.c.try_at < until)
+        .values(try_at=until)
+    )
+    in_transaction(engine, lambda c: c.execute(statement))
 
 
 def counts(engine: sa.Engine, *, since: datetime) -> Sequence[dict[str, Any]]:

@@ -88,9 +88,19 @@ def locked(connection: sa.Connection, job_id: str) -> Row | None:
     return dict(found) if found is not None else None
 
 
-def open_jobs(engine: sa.Engine, *, limit: int = 1000) -> list[Row]:
-    """The jobs that have not ended, the oldest first."""
-    return _all(engine, sa.select(jobs).where(jobs.c.ended_at.is_(None)).order_by(jobs.c.sequence).limit(limit))
+def in_turns(engine: sa.Engine, *, limit: int = 500) -> list[Row]:
+    """The jobs that go on: the oldest of each author, then the second of each, so that none waits for another's all."""
+    turn = sa.func.row_number().over(partition_by=jobs.c.author, order_by=jobs.c.sequence).label("turn")
+    going = sa.select(jobs.c.id, turn).where(jobs.c.ended_at.is_(None), jobs.c.status != JobStatus.WAITING.value)
+    ranked = going.subquery()
+    query = sa.select(jobs).join(ranked, ranked.c.id == jobs.c.id).order_by(ranked.c.turn, jobs.c.sequence)
+    return _all(engine, query.limit(limit))
+
+
+def overdue(engine: sa.Engine, *, now: datetime, limit: int = 50) -> list[Row]:
+    """The jobs that go on though their deadline is over, the oldest first."""
+    late = (jobs.c.ended_at.is_(None), jobs.c.status != JobStatus.WAITING.value, jobs.c.deadline_at <= now)
+    return _all(engine, sa.select(jobs).where(*late).order_by(jobs.c.sequence).limit(limit))
 
 
 def of_pull_request(where: sa.Engine | sa.Connection, pull_request: int, *, limit: int = 50) -> list[Row]:
@@ -137,6 +147,23 @@ def waiting_members(engine: sa.Engine, job_id: str) -> list[Row]:
     return _all(engine, query)
 
 
+def members_of(engine: sa.Engine, job_ids: Collection[str]) -> dict[str, list[Row]]:
+    """The data sources of these jobs by key: what a run of each needs to know, and how the one that counts ended."""
+    facts = [partitions.c[name] for name in ("blob_sha", "layer", "name", "digest", "pull_request")]
+    ends = [runs.c[name].label(f"run_{name}") for name in ("status", "problem")]
+    query = (
+        sa.select(job_members, *facts, *ends)
+        .join(partitions, partitions.c.key == job_members.c.partition)
+        .outerjoin(runs, runs.c.id == job_members.c.run_id)
+        .where(job_members.c.job_id.in_(job_ids))
+        .order_by(job_members.c.job_id, job_members.c.key)
+    )
+    found: dict[str, list[Row]] = {job_id: [] for job_id in job_ids}
+    for member in _all(engine, query) if job_ids else []:
+        found[member["job_id"]].append(member)
+    return found
+
+
 def unfinished(engine: sa.Engine, *, limit: int = 200) -> list[Row]:
     """The jobs that have ended while data sources of theirs have not: their Dagster runs are to be cancelled."""
     left = sa.exists().where(job_members.c.job_id == jobs.c.id, job_members.c.ended_at.is_(None))
@@ -156,7 +183,7 @@ def set_status(connection: sa.Connection, job_id: str, status: JobStatus, *, det
 
 
 def change(connection: sa.Connection, job_id: str, **values: Any) -> None:
-    """Other facts of a job: `trusted`, `merged`, `comment_id`."""
+    """Other facts of a job: `trusted`, `merged`, `comment_id`, `check_id`."""
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
 
 

@@ -20,7 +20,18 @@ from . import dagster_private as private
 from .deadline import MARGIN, deadline_of
 from .launcher import SILENT_SECONDS
 from .storage import database_url
-from .tags import BACKFILL_TAG, BATCH, HOST_TAG, KIND_TAG, PARTITION_TAG, PERSON, PULL_REQUEST, SET_TAG, SHARED_TAG
+from .tags import (
+    AUTHOR_TAG,
+    BACKFILL_TAG,
+    BATCH,
+    HOST_TAG,
+    KIND_TAG,
+    PARTITION_TAG,
+    PERSON,
+    PULL_REQUEST,
+    SET_TAG,
+    SHARED_TAG,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -100,6 +111,8 @@ class CapacityRunCoordinator(private.QueuedRunCoordinator):
         return [
             {"key": SHARED_TAG, "limit": shared},
             {"key": HOST_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": self.runs_per_host},
+            # What is published goes on, however many pull requests come from somebody at once.
+            {"key": AUTHOR_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": max(1, slots // 2)},
         ]
 
     def submit_run(self, context: private.SubmitRunContext) -> DagsterRun:

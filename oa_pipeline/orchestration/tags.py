@@ -7,6 +7,7 @@ PULL_REQUEST, BATCH, PERSON, COLLECT = "pull-request", "batch", "person", "colle
 HOST_TAG = "oa/host"  # the publisher's host, so that no publisher gets more than a few of us at once
 SET_TAG = "oa/set"  # the number of the set that asked for the run
 JOB_TAG = "oa/job"  # the job, one event of GitHub's, that asked for the run
+AUTHOR_TAG = "oa/author"  # whose pull request it is, so that nobody gets all the slots
 SHARED_TAG = "oa/slots"  # on all runs but those of pull requests: the slots that these may have
 PARTITION_TAG, BACKFILL_TAG = "dagster/partition", "dagster/backfill"
 PRIORITY_TAG = "dagster/priority"

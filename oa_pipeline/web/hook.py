@@ -34,10 +34,15 @@ class _Repository(msgspec.Struct):
     full_name: str
 
 
+class _Sender(msgspec.Struct):
+    login: str = ""
+
+
 class _Envelope(msgspec.Struct):
     """What has to be known of a payload before it is kept."""
 
     repository: _Repository | None = None
+    sender: _Sender | None = None
     action: str = ""
 
 
@@ -83,7 +88,8 @@ def _keep(guid: str, event: str, body: bytes) -> tuple[Response, int]:
         _store(Delivery(guid, event, body), DeliveryStatus.REJECTED, "the body is no JSON object of an event")
         return _no(HTTPStatus.BAD_REQUEST, "invalid_body", "the body is no JSON object of an event")
     repository = envelope.repository.full_name if envelope.repository else ""
-    kept = Delivery(guid, event, body, envelope.action[:40], repository[:200])
+    sender = envelope.sender.login[:100] if envelope.sender else ""
+    kept = Delivery(guid, event, body, envelope.action[:40], repository[:200], sender)
     ours = current_app.config["SETTINGS"].repository
     if repository and repository.lower() != ours.lower():
         _store(_empty(kept), DeliveryStatus.REJECTED, f"another repository than {ours}")

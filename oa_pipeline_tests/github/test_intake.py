@@ -39,7 +39,8 @@ class World:
     def receive(self, event: tuple[str, Any], guid: str = "") -> str:
         self.now += timedelta(seconds=1)
         guid = guid or str(uuid.uuid4())
-        receive(self.engine, Delivery(guid, event[0], json.dumps(event[1]).encode()), now=self.now)
+        sender = event[1].get("sender", {}).get("login", "")
+        receive(self.engine, Delivery(guid, event[0], json.dumps(event[1]).encode(), sender=sender), now=self.now)
         return guid
 
     def look(self) -> Handled:
@@ -328,9 +329,7 @@ def test_an_author_with_many_pull_requests_waits_for_those_with_few(world: World
     for _ in range(MOST_A_LOOK * 2):
         world.receive(world.github.pull_event(world.github.open_pull({"README.md": "x"}, author="busy"), "opened"))
     quick = world.github.open_pull({A: source("city")}, author="quiet")
-    event = world.github.pull_event(quick)
-    event[1]["sender"] = {"login": "quiet"}
-    world.receive(event)
+    world.receive(world.github.pull_event(quick))
 
     done = world.look()
 

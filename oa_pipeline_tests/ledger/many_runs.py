@@ -163,12 +163,14 @@ FROM oa.runs r JOIN oa.partitions p ON p.key = r.key WHERE r.job_id IS NOT NULL;
 INSERT INTO oa.late_results (run_id, token, status, found, at)
 SELECT n * 100, n, 'succeeded', 'lost', :now FROM generate_series(1, 2000) n;
 
-INSERT INTO oa.deliveries (guid, event, action, repository, body, status, job_id, received_at, try_at, handled_at)
-SELECT 'guid-' || n, 'pull_request', 'synchronize', 'openaddresses/openaddresses', convert_to(repeat('x', 500), 'UTF8'),
-       CASE WHEN n > 5950 THEN 'received' ELSE 'handled' END::oa.delivery_status,
-       'job-' || lpad((1 + n / 2)::text, 5, '0'), :now - interval '1 hour' * (6000 - n), :now - interval '1 hour',
-       CASE WHEN n <= 5950 THEN :now END
-FROM generate_series(1, 5998) n;
+INSERT INTO oa.deliveries (guid, event, action, repository, sender, body, status, job_id, received_at, try_at,
+                           handled_at)
+SELECT 'guid-' || n, 'pull_request', 'synchronize', 'openaddresses/openaddresses', 'author' || n % 100,
+       convert_to(repeat('x', 500), 'UTF8'),
+       CASE WHEN n > 19950 THEN 'received' ELSE 'handled' END::oa.delivery_status,
+       'job-' || lpad((1 + n / 7)::text, 5, '0'), :now - interval '18 minutes' * (20000 - n), :now - interval '1 hour',
+       CASE WHEN n <= 19950 THEN :now END
+FROM generate_series(1, 20000) n;
 
 INSERT INTO oa.outbox (job_id, kind, target, payload, debt, owed_at, try_at, settled_at)
 SELECT 'job-' || lpad((1 + n / 3)::text, 5, '0'), 'status', lpad(to_hex(n / 3), 40, '0'), '{{"state": "success"}}',

@@ -39,12 +39,12 @@ def limits(coordinator: CapacityRunCoordinator) -> dict[str, Any]:
 def test_the_queue_is_as_wide_as_the_live_slots_less_one_for_pull_requests(
     coordinator: CapacityRunCoordinator, engine: sa.Engine
 ) -> None:
-    assert limits(coordinator) == {"all": 0, "oa/slots": 1, "oa/host": 2, "own": 5}
+    assert limits(coordinator) == {"all": 0, "oa/slots": 1, "oa/host": 2, "oa/author": 1, "own": 5}
     heartbeats.beat(engine, Beat("a", "host", 1, 2))
     heartbeats.beat(engine, Beat("b", "host", 2, 3))
-    assert limits(coordinator) == {"all": 5, "oa/slots": 4, "oa/host": 2, "own": 5}
+    assert limits(coordinator) == {"all": 5, "oa/slots": 4, "oa/host": 2, "oa/author": 2, "own": 5}
     heartbeats.beat(engine, Beat("b", "host", 2, 3, draining=True))
-    assert limits(coordinator) == {"all": 2, "oa/slots": 1, "oa/host": 2, "own": 5}
+    assert limits(coordinator) == {"all": 2, "oa/slots": 1, "oa/host": 2, "oa/author": 1, "own": 5}
 
 
 def test_of_one_slot_none_is_kept(coordinator: CapacityRunCoordinator, engine: sa.Engine) -> None:

@@ -35,6 +35,7 @@ CREATE TABLE oa.jobs (
     files JSONB DEFAULT '[]' NOT NULL,
     merged BOOLEAN,
     comment_id BIGINT,
+    check_id BIGINT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     deadline_at TIMESTAMP WITH TIME ZONE NOT NULL,
     ended_at TIMESTAMP WITH TIME ZONE,
@@ -71,11 +72,14 @@ COMMENT ON COLUMN oa.jobs.merged IS 'null: not known';
 
 COMMENT ON COLUMN oa.jobs.comment_id IS 'the report, edited in place';
 
+COMMENT ON COLUMN oa.jobs.check_id IS 'the check run, where checks are used instead of statuses';
+
 CREATE TABLE oa.deliveries (
     guid TEXT NOT NULL,
     event TEXT NOT NULL,
     action TEXT DEFAULT '' NOT NULL,
     repository TEXT DEFAULT '' NOT NULL,
+    sender TEXT DEFAULT '' NOT NULL,
     body BYTEA NOT NULL,
     status oa.delivery_status DEFAULT 'received' NOT NULL,
     detail TEXT DEFAULT '' NOT NULL,
@@ -96,6 +100,8 @@ CREATE INDEX deliveries_received_ix ON oa.deliveries (try_at, received_at) WHERE
 COMMENT ON COLUMN oa.deliveries.guid IS 'GitHub''s X-GitHub-Delivery';
 
 COMMENT ON COLUMN oa.deliveries.event IS 'X-GitHub-Event';
+
+COMMENT ON COLUMN oa.deliveries.sender IS 'whose doing it is: all get their turn';
 
 COMMENT ON COLUMN oa.deliveries.body IS 'as it came';
 
