@@ -114,6 +114,9 @@ class Settings:
     pull_request_seconds: int = _setting(1200, int, "longest download, and longest conversion, of the same")
     pull_request_rows: int = _setting(5_000_000, int, "rows of it that are converted; 0: all")
     pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
+    pull_request_role: str = _setting(
+        "", str, "an IAM role's ARN, which such a run takes on to write to an S3 store, below pr/ only; empty: its own"
+    )
     set_schedule: str = _setting("0 21 * * 5", _cron, "when the weekly set begins, in cron's words and UTC")
     set_deadline_seconds: int = _setting(60 * 3600, int, "wall-clock time of a whole set, in seconds")
     collect_schedule: str = _setting(

@@ -18,7 +18,7 @@ from dagster import (
 )
 
 from .. import __version__
-from ..orchestration.proposals import for_proposals
+from ..orchestration.proposals import for_proposals, forget_github
 from ..orchestration.tags import PROPOSALS
 from ..orchestration.workplace import Workplace
 from .checks import check_specs
@@ -47,4 +47,6 @@ def proposal(
     context: AssetExecutionContext, workplace: ResourceParam[Workplace]
 ) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
     """Carries out one run of the proposed data source that the partition key names."""
-    yield from run_of(context, for_proposals(workplace))
+    place = for_proposals(workplace)
+    forget_github()
+    yield from run_of(context, place)

@@ -104,16 +104,16 @@ class Store(Protocol):
         """Removes what was begun before `before` and never became an object. Returns how many there were."""
 
 
-def open_store(location: str, *, endpoint: str = "", url: str = "") -> Store:
+def open_store(location: str, *, endpoint: str = "", url: str = "", role: str = "", below: str = "") -> Store:
     """The store at `s3://bucket/prefix`, or in a folder, which is made.
 
     `endpoint`: another S3 than Amazon's. `url`: where the public reads what lies at `location`, with that prefix or in
-    that folder, if not there itself.
+    that folder, if not there itself. `role`: in a bucket, work as that IAM role, which may write below `below` only.
     """
     if location.startswith("s3://"):
         from .s3 import S3Store
 
-        return S3Store(location, endpoint=endpoint, url=url)
+        return S3Store(location, endpoint=endpoint, url=url, role=role, below=below)
     if "://" in location:
         raise PublishError(
             f"{location.partition('://')[0]}:// is no store", cure="OA_STORE is s3://bucket/prefix or a folder"

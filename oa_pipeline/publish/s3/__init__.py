@@ -36,13 +36,21 @@ class S3Store:
         sizes: Sizes | None = None,
         retries: dict[str, Any] | None = None,
         read_seconds: float = 120,
+        role: str = "",
+        below: str = "",
     ) -> None:
-        """`location` is `s3://bucket/prefix`, `url` where what lies there is read. Nothing is asked for yet."""
+        """`location` is `s3://bucket/prefix`, `url` where what lies there is read. Nothing is asked for yet.
+
+        `role`: the ARN of a role to take on; with `below`, it may write below that only, whatever else it might.
+        """
         name, _, prefix = location.removeprefix("s3://").partition("/")
         if not name:
             raise PublishError("the store's address names no bucket", cure="OA_STORE is s3://bucket/prefix")
         prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
-        self.bucket = Bucket(name, prefix, endpoint, sizes or Sizes(), retries or RETRIES, read_seconds=read_seconds)
+        self.bucket = Bucket(
+            name, prefix, endpoint, sizes or Sizes(), retries or RETRIES, read_seconds=read_seconds, role=role,
+            below=below,
+        )  # fmt: skip
         self.location = self.bucket.location
         self._url = url or self.bucket.url
 

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ...errors import PublishError
 from ..store import checked_key
 from .faults import answered, unanswered
+from .roles import policy, session_as
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -53,6 +54,8 @@ class Bucket:
     retries: dict[str, Any] = field(default_factory=lambda: RETRIES)
     connect_seconds: float = 20
     read_seconds: float = 120
+    role: str = ""
+    below: str = ""
     _client: tuple[int, Any] = (0, None)
 
     @property
@@ -89,7 +92,8 @@ class Bucket:
             s3={"addressing_style": "path"} if self.endpoint else {},
         )
         try:
-            return boto3.session.Session().client("s3", endpoint_url=self.endpoint or None, config=config)
+            session = session_as(self.role, policy(self)) if self.role else boto3.session.Session()
+            return session.client("s3", endpoint_url=self.endpoint or None, config=config)
         except ValueError as error:
             raise unanswered(error, "", self.location) from None
 
