@@ -41,8 +41,8 @@ def clean_environment() -> dict[str, str]:
         "HOME": "/nonexistent",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # Reading, computing and writing each have a thread of ours; more cost a tenth and save nothing. The pool is made
-        # in each converter at its first use: none of its threads is lost to a fork.
+        # Reading, computing and writing each have a thread of ours; more cost a tenth and save nothing. Each converter
+        # makes the pool at its first use: none of its threads is lost to a fork.
         "POLARS_MAX_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
