@@ -59,3 +59,27 @@ def test_children_use_their_parents_server(tmp_path: Path, state: str, own: int)
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [["488890", own], ["488890", own]]
+
+
+ENDING = """
+import os, socket, time
+from oa_pipeline.convert.sandbox.server import serve
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+theirs.shutdown(socket.SHUT_WR)
+if os.fork() == 0:
+    time.sleep(0.5)
+    os._exit(0)
+serve(ours, None)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("all were waited for")
+"""
+
+
+def test_a_server_waits_for_those_that_are_ending_because_their_cpu_time_is_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "all were waited for", done.stderr
