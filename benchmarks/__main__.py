@@ -9,6 +9,7 @@ Each line says how busy the machine was: what is measured above a load of one or
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -38,6 +39,16 @@ class Kind:
     write: Callable[[Path, int], None]
     conform: Mapping[str, Any]
     target: float  # times faster than the oracle, by CPU
+
+
+# What has a module with a `main` of its own.
+PARTS: Mapping[str, str] = {
+    "paging": "esri",
+    "runs": "runs",
+    "ledger": "ledger",
+    "sets": "sets",
+    "collections": "collections",
+}
 
 
 def _ogr(driver: str, **options: Any) -> Callable[[Path, int], None]:
@@ -188,13 +199,13 @@ def main() -> None:
     """Measures what the arguments ask for; everything by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", action="append", choices=[*KINDS, "memory", "paging", "runs"], help="repeatable")
+    parser.add_argument("--only", action="append", choices=[*KINDS, "memory", *PARTS], help="repeatable")
     parser.add_argument("--conforms", action="append", choices=list(CONFORMS), help="repeatable")
     parser.add_argument("--alternations", type=int, help="3, or 1 where it has to be quick")
-    parser.add_argument("--quick", action="store_true", help="one alternation, conform join only, no runs")
+    parser.add_argument("--quick", action="store_true", help="one alternation, conform join only; of the parts, paging")
     parser.add_argument("--data", type=Path, help="keep the generated data here for the next time")
     asked = parser.parse_args()
-    chosen = asked.only or [*KINDS, "memory", "paging", *([] if asked.quick else ["runs"])]
+    chosen = asked.only or [*KINDS, "memory", *(["paging"] if asked.quick else PARTS)]
     alternations = asked.alternations or (1 if asked.quick else 3)
     conforms = asked.conforms or (["join"] if asked.quick else list(CONFORMS))
     with tempfile.TemporaryDirectory(prefix="oa-bench-") as scratch:
@@ -216,16 +227,9 @@ def main() -> None:
             print(f"\n{'peak resident MiB':<20}{lengths}{'growth':>9}  (all outputs)")
             for name in (asked.only and [n for n in asked.only if n in KINDS]) or ["csv", "geojson", "gpkg"]:
                 memory(folder, name, sizes)
-        if "paging" in chosen:
-            from benchmarks import esri
-
+        for name in [name for name in PARTS if name in chosen]:
             print()
-            esri.main()
-        if "runs" in chosen:
-            from benchmarks import runs
-
-            print()
-            runs.main()
+            importlib.import_module(f"benchmarks.{PARTS[name]}").main()
 
 
 if __name__ == "__main__":

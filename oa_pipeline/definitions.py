@@ -6,22 +6,46 @@ from typing import Any
 
 from dagster import Definitions, define_asset_job, in_process_executor
 
+from .assets.collections import collections
+from .assets.proposal import proposal
 from .assets.source import source
+from .assets.statistics import statistics
+from .assets.tile_index import tile_index
+from .automation.collecting import collections_job, collections_schedule, collections_sensor
+from .automation.github import github_sensors
+from .automation.nightly import nightly_jobs, nightly_schedules
+from .automation.probe_job import probe_job
 from .automation.sensors import lost_runs, sources_sensor
+from .automation.weekly import feed_sensor, set_schedule, weekly_set
 from .orchestration.workplace import Workplace
 from .settings import Settings
 
 
 def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Definitions:
     """The definitions. `workplace` is where runs work; `overrides` are further arguments of Definitions."""
-    settings = (workplace or Workplace()).settings
+    workplace = workplace or Workplace()
+    settings, probe = workplace.settings, probe_job(workplace)
+    process = define_asset_job("process", selection=[source], executor_def=in_process_executor)
+    check = define_asset_job("check", selection=[proposal], executor_def=in_process_executor)
+    collect, nightly = collections_job(), nightly_jobs()
     parts: dict[str, Any] = {
-        "assets": [source],
-        "jobs": [define_asset_job("process", selection=[source], executor_def=in_process_executor)],
-        "sensors": [sources_sensor(settings.sync_seconds), lost_runs],
+        "assets": [source, proposal, weekly_set, collections, tile_index, statistics],
+        "jobs": [process, check, probe, collect, *nightly],
+        "sensors": [
+            sources_sensor(settings.sync_seconds),
+            lost_runs,
+            feed_sensor(settings, [process, probe]),
+            collections_sensor(collect),
+            *github_sensors(settings, [process, check]),
+        ],
+        "schedules": [
+            set_schedule(settings, probe),
+            collections_schedule(settings, collect),
+            *nightly_schedules(settings, nightly),
+        ],
         # One process a run: a step of its own would start Python a second time for nothing.
         "executor": in_process_executor,
-        "resources": {"workplace": workplace or Workplace()},
+        "resources": {"workplace": workplace},
     }
     return Definitions(**{**parts, **overrides})
 

@@ -5,12 +5,15 @@ An unknown `OA_*` name is an error: a misspelt setting must not be silently igno
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from . import crash
 from .errors import SettingsError
 
 MIB = 1024 * 1024
@@ -31,12 +34,48 @@ def _wall(text: str) -> str:
     return text
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not math.isfinite(share) or share < 0:
+        raise ValueError("use a share such as 0.1; 1 switches the rule off")
+    return share
+
+
 def _hosts(text: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in text.split(",") if host.strip())
 
 
-def _setting(default: Any, parse: Callable[[str], Any], says: str) -> Any:
-    return field(default=default, metadata={"parse": parse, "says": says})
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _repository(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", text, re.ASCII):
+        raise ValueError("use owner/name")
+    return text
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ValueError("use an http or https address without password, query and fragment")
+    return text.rstrip("/")
+
+
+def _cron(text: str) -> str:
+    if len(text.split()) != 5:
+        raise ValueError("use cron's five words: minute, hour, day of the month, month, day of the week")
+    return text
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= 36_500:
+        raise ValueError("use a whole number of days, 1 to 36500")
+    return days
+
+
+def _setting(default: Any, parse: Callable[[str], Any], says: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse, "says": says, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +88,13 @@ class Settings:
     )
     store: str = _setting("", str, "where results go: s3://bucket/prefix or a folder; empty: OA_HOME/store")
     s3_endpoint: str = _setting("", str, "another S3 endpoint than Amazon's")
+    store_url: str = _setting(
+        "", _address, "public address of what lies in OA_STORE, as links name it; empty: the bucket's own, or file:"
+    )
     sources: str = _setting(
-        "", str, "the source repository: a folder, a checkout or a .tar.gz; empty: the bundled samples"
+        "",
+        str,
+        "the source repository: github:owner/name, a folder, a checkout or a .tar.gz; empty: the bundled samples",
     )
     allow_local_sources: bool = _setting(False, _flag, "1 lets sources name local files and private addresses")
     unverified_tls_hosts: frozenset[str] = _setting(
@@ -65,9 +109,57 @@ class Settings:
     convert_cpu_seconds: int = _setting(3 * 3600, int, "CPU time of a converter, in seconds")
     convert_seconds: int = _setting(6 * 3600, int, "wall-clock time of a converter, in seconds")
     deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
+    convert_rows: int = _setting(0, int, "rows of a data source that are converted, the others are left; 0: all")
+    pull_request_download_mib: int = _setting(1024, int, "largest download of what a pull request proposes, in MiB")
+    pull_request_seconds: int = _setting(1200, int, "longest download, and longest conversion, of the same")
+    pull_request_rows: int = _setting(5_000_000, int, "rows of it that are converted; 0: all")
+    pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
+    set_schedule: str = _setting("0 21 * * 5", _cron, "when the weekly set begins, in cron's words and UTC")
+    set_deadline_seconds: int = _setting(60 * 3600, int, "wall-clock time of a whole set, in seconds")
+    collect_schedule: str = _setting(
+        "0 3 * * *", _cron, "when collections are made, besides after a set, in cron's words and UTC"
+    )
+    tiles_schedule: str = _setting("30 3 * * *", _cron, "when the tile index is made, in cron's words and UTC")
+    statistics_schedule: str = _setting(
+        "20 * * * *", _cron, "when statistics are made, if anything has happened, in cron's words and UTC"
+    )
+    keep_days: int = _setting(
+        90, _days, "days for which every result is kept; after that one good one a month of each data source"
+    )
+    prune_schedule: str = _setting("30 4 * * *", _cron, "when other results are removed, in cron's words and UTC")
+    event_log_days: int = _setting(14, _days, "days after a run's end for which Dagster's event log keeps its details")
+    event_log_schedule: str = _setting("0 5 * * *", _cron, "when older details are removed, in cron's words and UTC")
+    gate_rows: float = _setting(0.10, _share, "a run that loses a larger share of its rows is held; 1: never")
+    gate_field: float = _setting(
+        0.05, _share, "a field that was filled in this share of the rows must not be lost; 1: it may"
+    )
+    gate_extent: float = _setting(0.5, _share, "a run that loses a larger share of its extent is held; 1: never")
+    gate_agree_seconds: int = _setting(
+        12 * 3600, int, "a later run that agrees with a held one lets it through after so many seconds"
+    )
+    feed_seconds: int = _setting(15, int, "seconds between looks at the open set")
     sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
     ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
+    web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
+    web_port: int = _setting(5000, int, "port of the public site")
+    public_url: str = _setting("http://127.0.0.1:5000", _address, "address of the public site, as GitHub is told it")
+    repository: str = _setting(
+        "openaddresses/openaddresses", _repository, "the source repository on GitHub, owner/name"
+    )
+    github_api: str = _setting("https://api.github.com", _address, "GitHub's API")
+    github_token: str = _setting(
+        "", str, "token for GitHub's API: statuses, comments; empty: GitHub is left alone", secret=True
+    )
+    github_app_id: str = _setting("", str, "a GitHub App instead of a token: its number")
+    github_app_key: str = _setting("", str, "... and the file with its private key")
+    github_secrets: tuple[str, ...] = _setting(
+        (), _list, "secrets of the webhook, separated by commas while they are exchanged", secret=True
+    )
+    github_checks: bool = _setting(False, _flag, "1 answers with check runs and annotations; needs a GitHub App")
+    github_silent: bool = _setting(False, _flag, "1 posts nothing to GitHub")
+    reject_new_jobs: bool = _setting(False, _flag, "1 lets the webhook answer 503, so that no new job begins")
     dev: bool = _setting(False, _flag, "1 on a development machine: what must be set in production may be missing")
+    crash_at: str = _setting("", crash.checked, "for tests, with OA_DEV=1: the point at which a process dies")
 
     @property
     def store_location(self) -> str:
@@ -92,7 +184,10 @@ class Settings:
                     values[spec.name] = spec.metadata["parse"](env[name])
                 except ValueError as error:
                     raise SettingsError(f"{name}={env[name]!r} cannot be used: {error}") from None
-        return cls(**values)
+        settings = cls(**values)
+        if settings.crash_at and not settings.dev:
+            raise SettingsError("OA_CRASH_AT kills processes and is for tests alone", cure="unset it, or set OA_DEV=1")
+        return settings
 
     @classmethod
     def described(cls) -> list[tuple[str, str, str]]:
@@ -100,8 +195,17 @@ class Settings:
         return [(f"OA_{f.name.upper()}", shown(f.default), f.metadata["says"]) for f in fields(cls)]
 
 
+def is_secret(name: str) -> bool:
+    """Whether the setting `OA_...` is one that nobody may see."""
+    return any(f.metadata["secret"] for f in fields(Settings) if f"OA_{f.name.upper()}" == name)
+
+
 def shown(value: object) -> str:
     """A setting's value as it would be written in the environment."""
     if isinstance(value, bool):
         return str(int(value))
-    return ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+    return (
+        ",".join(sorted(value) if isinstance(value, frozenset) else value)
+        if isinstance(value, frozenset | tuple)
+        else str(value)
+    )

@@ -14,7 +14,7 @@ from ..ledger.tables import RunStatus
 if TYPE_CHECKING:
     from ..orchestration.carry_out import Carried
 
-ROW_LOSS = 0.10  # the share of rows that may go from one good run to the next without a word
+JUDGED = frozenset({RunStatus.SUCCEEDED, RunStatus.HELD})
 Numbers = Mapping[str, int | float]
 Verdict = tuple[bool, str, Numbers]  # whether it passes, why, and what Dagster plots over time
 SKIPPED: Verdict = (True, "the source says to skip", {})
@@ -34,15 +34,33 @@ def not_empty(carried: Carried) -> Verdict:
     return rows > 0, f"{rows:,} rows", {"rows": rows}
 
 
-def row_loss(carried: Carried) -> Verdict:
-    """No more than a tenth of the rows of the last good run are missing."""
+def publication_gate(carried: Carried) -> Verdict:
+    """Not much is lost against the last good run; otherwise this one is held, and the latest stays what it was."""
     before = carried.last["rows"] if carried.last is not None else None
-    rows = carried.ending.rows or 0
+    ending, rows = carried.ending, carried.ending.rows or 0
     if not before:
         return True, "there is no earlier result to compare with", {"rows": rows}
     change = (rows - before) / before
     numbers = {"rows": rows, "rows before": before, "change in percent": round(100 * change, 1)}
-    return change >= -ROW_LOSS, f"{before:,} rows before, {rows:,} now ({change:+.1%})", numbers
+    lost = "; ".join(ending.held_because)
+    if ending.status is RunStatus.HELD:
+        return False, f"held: {lost}. {what_to_do(carried)}", numbers
+    if lost:
+        return True, f"{lost}; published all the same: {let_through_by(ending.decided_by)}", numbers
+    return True, f"{before:,} rows before, {rows:,} now ({change:+.1%})", numbers
+
+
+def what_to_do(carried: Carried) -> str:
+    """What stays published in place of a held run, and how that is changed."""
+    number, ending = carried.ticket.number, carried.ending
+    stays = f"Run {ending.compared_with} stays the latest."
+    rejected = f" It is like {ending.decided_by}, which was rejected." if ending.decided_by else ""
+    return f"{stays}{rejected} To publish this one: oa runs accept {number}"
+
+
+def let_through_by(who: str) -> str:
+    """Why a result that lost much was published."""
+    return "a person forced the run" if who == "force" else f"it agrees with {who}, which was held for the same"
 
 
 def number_and_street(carried: Carried) -> Verdict:
@@ -58,7 +76,7 @@ def number_and_street(carried: Carried) -> Verdict:
 
 
 CHECKS: Mapping[str, Callable[[Carried], Verdict]] = {
-    check.__name__: check for check in (acceptance_tests, not_empty, row_loss, number_and_street)
+    check.__name__: check for check in (acceptance_tests, not_empty, publication_gate, number_and_street)
 }
 
 
@@ -81,7 +99,7 @@ def check_results(carried: Carried) -> Iterator[AssetCheckResult]:
     for name, check in CHECKS.items():
         passed, said, numbers = SKIPPED
         if carried.ending.status is not RunStatus.SKIPPED:
-            if carried.ending.status is not RunStatus.SUCCEEDED and not _tests_stopped(carried, name):
+            if carried.ending.status not in JUDGED and not _tests_stopped(carried, name):
                 continue
             passed, said, numbers = check(carried)
         yield AssetCheckResult(

@@ -12,6 +12,8 @@ from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
 from ..counters import Counters
 from ..errors import PublishError
+from ..ledger.tables import RunStatus
+from .checks import let_through_by, what_to_do
 
 if TYPE_CHECKING:
     from ..orchestration.carry_out import Carried
@@ -38,7 +40,9 @@ def metadata_of(carried: Carried, store: Store) -> dict[str, Any]:
         found["warnings"] = MetadataValue.md("\n".join(f"- {warning}" for warning in ending.warnings))
     if ending.rows is not None:
         found |= rows(carried)
-    found["sample"] = sample(first_rows(carried, store))
+    if ending.held_because:
+        found |= gate(carried)
+    found["sample"] = glimpse(carried, store)
     found |= links(ending.outputs, store)
     found["sizes"] = sizes(ending.outputs)
     if ending.cache is not None:
@@ -56,6 +60,8 @@ def metadata_of(carried: Carried, store: Store) -> dict[str, Any]:
 
 def how(carried: Carried) -> str:
     """How the run ended, in a few words."""
+    if carried.ending.status is RunStatus.HELD and carried.unchanged:
+        return f"held, as run {carried.ending.copy_of} was"
     if carried.unchanged:
         return f"unchanged since run {carried.ending.copy_of}"
     return str(carried.ending.status)
@@ -72,6 +78,17 @@ def rows(carried: Carried) -> dict[str, Any]:
         "in GeoJSON only": table(("cause", "rows"), counters.under("rows/kept").items()),
         "fields filled": table(("field", "rows", "share"), filled(carried, counters)),
     }
+
+
+def gate(carried: Carried) -> dict[str, Any]:
+    """What a result lost. That of a held one is not what is published: the rows that count are those of the latest."""
+    ending, last = carried.ending, carried.last
+    lost = "\n".join(f"- {reason}" for reason in ending.held_because)
+    found: dict[str, Any] = {"rows before": last["rows"] if last is not None else None}
+    if ending.status is not RunStatus.HELD:
+        return found | {"let through": MetadataValue.md(f"{lost}\n\n{let_through_by(ending.decided_by)}")}
+    held = {"held": MetadataValue.md(f"{lost}\n\n{what_to_do(carried)}"), "rows held": ending.rows}
+    return found | held | {"dagster/row_count": found["rows before"]}
 
 
 def in_order(seconds: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -117,14 +134,25 @@ def filled(carried: Carried, counters: Counters) -> list[tuple[str, int, str]]:
     return found
 
 
+def glimpse(carried: Carried, store: Store) -> MetadataValue[Any] | str | None:
+    """The publisher's first rows as a table, else why they cannot be shown."""
+    try:
+        return sample(first_rows(carried, store))
+    except PublishError as error:
+        return error.detail
+
+
 def first_rows(carried: Carried, store: Store) -> Sequence[Sequence[str]]:
-    """The publisher's header and first rows; of an unchanged source from the result that it still has."""
+    """The publisher's header and first rows; of an unchanged source from the result that it still has.
+
+    Raises PublishError where the store does not give them.
+    """
     if carried.result is not None:
         return carried.result.outcome.sample or ()
     stored = carried.ending.outputs.get("sample")
     if stored is None or stored["size"] > LONGEST_SAMPLE:
         return ()
-    with contextlib.suppress(PublishError, ValueError), store.open(stored["key"]) as held:
+    with contextlib.suppress(ValueError), store.open(stored["key"]) as held:
         return list(json.load(held))
     return ()
 

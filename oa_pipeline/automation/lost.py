@@ -1,21 +1,22 @@
-"""Runs whose process was killed: what the ledger and Dagster hold to be running is ended."""
+"""Runs whose process went away: what the ledger and Dagster hold to be running is ended."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
-from ..ledger import queries
+from ..ledger import assignments, ends, queries
+from ..ledger.clock import LedgerClock
 from ..ledger.runs import end_absent
 from ..ledger.tables import RunStatus
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-SILENCE = timedelta(minutes=5)  # a run beats three times a minute
+SILENCE = timedelta(minutes=2)  # a run beats three times a minute
 OVER = {
     DagsterRunStatus.SUCCESS: RunStatus.LOST,
     DagsterRunStatus.FAILURE: RunStatus.LOST,
@@ -25,15 +26,22 @@ OVER = {
 
 def end_lost_runs(instance: DagsterInstance, engine: Engine, *, now: datetime | None = None) -> list[int]:
     """Ends the ledger's runs whose Dagster run is over or gone, and gives their numbers."""
+    rows = [row for row in queries.running(engine) if row["dagster_run_id"]]
+    known = _known(instance, (row["dagster_run_id"] for row in rows))
     ended = []
-    for row in queries.running(engine):
-        status = _status(instance, row["dagster_run_id"])
+    for row in rows:
+        run = known.get(row["dagster_run_id"])
+        status = RunStatus.LOST if run is None else OVER.get(run.status)
         if status is None:
             continue
-        detail = "its process ended without a result"
-        if end_absent(engine, row["id"], status, detail, now=now or datetime.now(UTC)):
+        if end_absent(engine, row["id"], status, "its process ended without a result", now=now):
             ended.append(row["id"])
     return ended
+
+
+def end_forsaken_runs(engine: Engine) -> list[int]:
+    """Ends the ledger's runs that have long been silent and that nobody will hear of again, and gives their numbers."""
+    return [*ends.end_given_up(engine, SILENCE / 2), *ends.end_nobodys(engine, SILENCE)]
 
 
 def end_silent_runs(
@@ -47,7 +55,7 @@ def end_silent_runs(
     """
     if instance.run_launcher.supports_check_run_worker_health:
         return [], []  # run monitoring asks the launcher, which knows more: such a run may wait to be resumed
-    moment = now or datetime.now(UTC)
+    moment = now or LedgerClock(engine)()
     ended, silent = [], []
     for row in queries.running(engine, silent_since=moment - SILENCE):
         run = instance.get_run_by_id(row["dagster_run_id"]) if row["dagster_run_id"] else None
@@ -62,9 +70,15 @@ def end_silent_runs(
     return ended, silent
 
 
-def _status(instance: DagsterInstance, run_id: str) -> RunStatus | None:
-    """How the run must end; None while Dagster holds it to be alive."""
-    if not run_id:
-        return None  # not one of Dagster's
-    run = instance.get_run_by_id(run_id)
-    return RunStatus.LOST if run is None else OVER.get(run.status)
+def withdraw_ended(instance: DagsterInstance, engine: Engine) -> list[str]:
+    """Takes back what waits for a worker though Dagster's run is over or gone; which runs they were."""
+    waiting = assignments.waiting(engine)
+    known = _known(instance, waiting)
+    over = [run_id for run_id in waiting if (run := known.get(run_id)) is None or run.is_finished]
+    return [run_id for run_id in over if assignments.withdraw(engine, run_id)]
+
+
+def _known(instance: DagsterInstance, run_ids: Iterable[str]) -> dict[str, DagsterRun]:
+    """Those of these runs that Dagster has, in one question."""
+    wanted = sorted(set(run_ids))
+    return {run.run_id: run for run in instance.get_runs(RunsFilter(run_ids=wanted))} if wanted else {}

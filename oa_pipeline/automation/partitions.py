@@ -21,6 +21,7 @@ from ..sources.repository import Repository, read_repository
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from ..settings import Settings
     from ..sources.model import DataSource
 
 PARTITION_TAG = "dagster/partition"
@@ -176,11 +177,19 @@ def _entries(place: Path) -> Iterable[Path]:
 
 
 def location(workplace: Workplace) -> str:
-    """Where the repository is: OA_SOURCES, else the bundled samples."""
+    """Where the repository is on this machine: what OA_SOURCES names, downloaded if need be, or the samples."""
+    return str(sources_of(workplace.settings))
+
+
+def sources_of(settings: Settings) -> Path:
+    """See `location`. Raises OAError where GitHub has it and cannot be asked."""
+    from ..github.tarball import newest, place_of
     from ..samples import install
 
-    settings = workplace.settings
-    return settings.sources or str(install(settings.home))
+    place = place_of(settings.sources)
+    if place is not None:
+        return newest(settings, place)
+    return Path(settings.sources) if settings.sources else install(settings.home)
 
 
 def sync(workplace: Workplace, instance: DagsterInstance) -> Plan:

@@ -15,7 +15,7 @@ from dagster import (
 from ..orchestration.workplace import Workplace
 from . import lost, partitions
 
-LOST_SECONDS = 60
+LOST_SECONDS = 30
 UNFINISHED = "+"  # after a cursor: partitions are still to be removed
 
 
@@ -67,6 +67,7 @@ def look_for_lost_runs(instance: DagsterInstance, cursor: str | None, workplace:
     ended = lost.end_lost_runs(instance, engine)
     suspects = [int(number) for number in (cursor or "").split()]
     silenced, silent = lost.end_silent_runs(instance, engine, suspects)
-    ended += silenced
+    ended += [*silenced, *lost.end_forsaken_runs(engine)]
+    lost.withdraw_ended(instance, engine)
     said = f"ended {len(ended)} lost runs: {ended}" if ended else "no run is lost"
     return SensorResult(skip_reason=SkipReason(said), cursor=" ".join(map(str, silent)))

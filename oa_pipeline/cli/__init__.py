@@ -15,10 +15,16 @@ from ..errors import OAError, SettingsError, SourceError
 _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "up": ("up", "up", "Start everything: database, Dagster, sample sources."),
     "worker": ("worker", "worker", "Carry out the runs that Dagster launches, each in a warm child."),
+    "web": ("web", "web", "Serve the public site and GitHub's webhook."),
+    "hook": ("hook", "hook", "GitHub's webhook: deliver again what was recorded."),
     "process-one": ("process_one", "process_one", "Process one data source into a folder; no database, no Dagster."),
     "lint": ("lint", "lint", "Check source files; says file, line, path and cure."),
     "sources": ("sources", "sources", "The source repository: list it, sync it into Dagster."),
+    "set": ("sets", "set_group", "Sets of all data sources: start one, see how far it is, cancel it."),
     "db": ("db", "db", "The ledger's database."),
+    "runs": ("runs", "runs", "The runs in the ledger: list them, accept or reject those that were held."),
+    "reindex": ("reindex", "reindex", "After the ledger was restored: enter the runs again that it forgot."),
+    "prune": ("prune", "prune", "Remove from the store what need not be kept; says what and why."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 

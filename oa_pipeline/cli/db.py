@@ -24,5 +24,4 @@ def upgrade() -> None:
             "OA_DATABASE_URL is not set",
             cure="name a PostgreSQL server; the embedded one is upgraded by `oa up`",
         )
-    bring_up(settings.database_url)
-    click.echo("the ledger is up to date")
+    click.echo(bring_up(settings.database_url))

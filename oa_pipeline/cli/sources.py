@@ -63,11 +63,7 @@ def sync() -> None:
 
 
 def _repository() -> Repository:
+    from ..automation.partitions import sources_of
     from ..sources.repository import read_repository
 
-    settings = Settings.from_env()
-    if settings.sources:
-        return read_repository(settings.sources)
-    from ..samples import install
-
-    return read_repository(install(settings.home))
+    return read_repository(sources_of(Settings.from_env()))

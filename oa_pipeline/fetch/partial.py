@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..crash import point
 from ..errors import PublishError
 
 READ = 1024 * 1024
@@ -46,7 +47,7 @@ def _our_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         raise PublishError(
-            f"the download cannot be written: {error.strerror}",
+            f"the download cannot be written{', the disk is full' if full else ''}: {error.strerror}",
             place=str(path),
             cure="make room on the disk under OA_HOME" if full else "look at the disk under OA_HOME",
         ) from error
@@ -125,6 +126,8 @@ class Partial:
         with _our_disk(self._path):
             while view:
                 view = view[self._file.write(view) :]
+        if not self.size:
+            point("fetch.first-byte")
         self._count(piece)
 
     def finish(self) -> Path:

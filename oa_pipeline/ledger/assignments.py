@@ -147,6 +147,12 @@ def withdraw(engine: sa.Engine, run_id: str) -> bool:
     return in_transaction(engine, lambda c: c.execute(statement).rowcount == 1)
 
 
+def waiting(engine: sa.Engine) -> list[str]:
+    """The runs that are ready for a worker."""
+    query = sa.select(assignments.c.dagster_run_id).where(assignments.c.stage == Stage.READY.value)
+    return in_transaction(engine, lambda c: list(c.scalars(query)), outage_seconds=0)
+
+
 def standing(engine: sa.Engine, run_id: str) -> Standing | None:
     """How the newest attempt at this run stands; None where it never was an assignment."""
     query = (

@@ -33,8 +33,10 @@ class Declared:
 
 
 def known(engine: sa.Engine) -> dict[str, str]:
-    """Digest by key of every data source that has not been removed."""
-    query = sa.select(partitions.c.key, partitions.c.digest).where(partitions.c.removed_at.is_(None))
+    """Digest by key of every data source of the default branch that has not been removed."""
+    query = sa.select(partitions.c.key, partitions.c.digest).where(
+        partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)
+    )
     return in_transaction(engine, lambda c: {r.key: r.digest for r in c.execute(query)})
 
 
@@ -44,6 +46,19 @@ def declared(engine: sa.Engine, key: str) -> Declared | None:
     query = sa.select(*columns).where(partitions.c.key == key)
     found = in_transaction(engine, lambda c: c.execute(query).mappings().one_or_none())
     return Declared(**found) if found is not None else None
+
+
+def declared_ones(engine: sa.Engine, keys: Sequence[str]) -> list[Declared]:
+    """What the files said about these data sources when they were last read."""
+    columns = [partitions.c[f] for f in Declared.__dataclass_fields__]
+    query = sa.select(*columns).where(partitions.c.key.in_(keys))
+    return in_transaction(engine, lambda c: [Declared(**found) for found in c.execute(query).mappings()])
+
+
+def proposed_key(engine: sa.Engine, key: str) -> str:
+    """The data source that a pull request's partition would be once merged; of any other key the key itself."""
+    query = sa.select(partitions.c.proposes).where(partitions.c.key == key)
+    return in_transaction(engine, lambda c: c.scalar(query)) or key
 
 
 def record(engine: sa.Engine, sources: Iterable[Declared], *, now: datetime) -> None:

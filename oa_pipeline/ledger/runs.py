@@ -29,6 +29,8 @@ class Opening:
     dagster_run_id: str = ""
     attempt: int = 0
     code_version: str = ""
+    set_id: int | None = None
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ class Ticket:
     key: str
     token: int
     predecessor: int | None = None
+    pull_request: int | None = None
 
     @property
     def prefix(self) -> str:
         """Where this run's objects lie in the store."""
-        return f"runs/{self.number}/"
+        return f"{'runs' if self.pull_request is None else 'pr'}/{self.number}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Ending:
     tests_passed: bool | None = None
     cache: CacheFacts | None = None
     rows: int | None = None
+    sampled: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     content_hash: str = ""
     data_version: str = ""
@@ -84,12 +88,18 @@ class Ending:
     peak_memory: int | None = None
     walls: dict[str, str] = field(default_factory=dict)
     copy_of: int | None = None
+    # what the gate said, see `ledger.gate`
+    held_because: Sequence[str] = ()
+    compared_with: int | None = None
+    decided_by: str = ""  # who let it through although it lost that much, or rejected it
+    agrees_with: Sequence[int] = ()  # held runs that are let through by this one
 
 
 def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_seconds: float = 60.0) -> Ticket:
     """A new run of the data source, with the next number and the partition's token.
 
-    A run of the same data source that had not ended is ended as lost and names this one as its successor.
+    A run of the same data source that had not ended is ended as lost and names this one as its successor; so does the
+    lost one that the same run of Dagster's made before.
     Raises PublishError where the ledger does not know the data source.
     """
 
@@ -105,7 +115,7 @@ def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_secon
                 f"the ledger has no data source {opening.key!r}", cure="`oa sources sync` reads the source repository"
             )
         number = connection.execute(sa.select(run_numbers.next_value())).scalar_one()
-        former = _end_former(connection, opening.key, now)
+        former = _end_former(connection, opening.key, now) or _lost_before(connection, opening)
         connection.execute(
             sa.insert(runs).values(
                 id=number,
@@ -113,6 +123,9 @@ def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_secon
                 dagster_run_id=opening.dagster_run_id,
                 attempt=opening.attempt,
                 code_version=opening.code_version,
+                set_id=opening.set_id,
+                job_id=opening.job_id,
+                pull_request=held.pull_request,
                 predecessor=former,
                 started_at=now,
                 beat_at=now,
@@ -121,7 +134,7 @@ def open_run(engine: sa.Engine, opening: Opening, *, now: datetime, outage_secon
         )
         if former is not None:
             connection.execute(sa.update(runs).where(runs.c.id == former).values(successor=number))
-        return Ticket(number, opening.key, held.token, former)
+        return Ticket(number, opening.key, held.token, former, held.pull_request)
 
     return in_transaction(engine, work, outage_seconds=outage_seconds)
 
@@ -132,6 +145,22 @@ def _end_former(connection: sa.Connection, key: str, now: datetime) -> int | Non
         .where(runs.c.key == key, runs.c.status == RunStatus.RUNNING.value)
         .values(status=RunStatus.LOST.value, ended_at=now, detail="a newer run of the same data source took over")
         .returning(runs.c.id)
+    ).scalar_one_or_none()
+
+
+def _lost_before(connection: sa.Connection, opening: Opening) -> int | None:
+    if not opening.dagster_run_id:
+        return None
+    return connection.execute(
+        sa.select(runs.c.id)
+        .where(
+            runs.c.dagster_run_id == opening.dagster_run_id,
+            runs.c.key == opening.key,
+            runs.c.status == RunStatus.LOST.value,
+            runs.c.successor.is_(None),
+        )
+        .order_by(runs.c.id.desc())
+        .limit(1)
     ).scalar_one_or_none()
 
 
@@ -168,15 +197,16 @@ def end_run(engine: sa.Engine, ticket: Ticket, ending: Ending, *, outage_seconds
                 return True
             _refuse(connection, ticket, ending, found.status)
             return False
-        connection.execute(sa.update(runs).where(runs.c.id == ticket.number).values(_columns(ending)))
-        if ending.status is RunStatus.SUCCEEDED:
-            _point(connection, ticket, ending.ended_at)
+        connection.execute(sa.update(runs).where(runs.c.id == ticket.number).values(columns_of(ending)))
+        if ending.status is RunStatus.SUCCEEDED and ticket.pull_request is None:
+            let_through(connection, ending.agrees_with, f"run {ticket.number}", ending.ended_at)
+            point_at(connection, ticket, ending.ended_at)
         return True
 
     return in_transaction(engine, work, outage_seconds=outage_seconds)
 
 
-def _columns(ending: Ending) -> dict[str, Any]:
+def columns_of(ending: Ending) -> dict[str, Any]:
     """The row's values; text is cleaned of what PostgreSQL refuses (JSON is cleaned by the engine)."""
     cache = ending.cache
     values: dict[str, Any] = {
@@ -198,18 +228,49 @@ def _columns(ending: Ending) -> dict[str, Any]:
     values.update({name: _text(getattr(ending, name)) for name in texts})
     plain = (
         "ended_at", "tests_passed", "rows", "counters", "outputs", "seconds", "cpu_seconds", "peak_memory", "walls",
-        "copy_of",
+        "copy_of", "sampled",
     )  # fmt: skip
     values.update({name: getattr(ending, name) for name in plain})
     values["beat_at"] = ending.ended_at
-    return values
+    return values | _gate_columns(ending)
+
+
+def _gate_columns(ending: Ending) -> dict[str, Any]:
+    decided = ending.ended_at if ending.decided_by else None
+    by = _text(ending.decided_by) or None
+    accepted = ending.status is RunStatus.SUCCEEDED
+    return {
+        "held_because": [_text(reason) for reason in ending.held_because] or None,
+        "compared_with": ending.compared_with,
+        "accepted_at": decided if accepted else None,
+        "accepted_by": by if accepted else None,
+        "rejected_at": None if accepted else decided,
+        "rejected_by": None if accepted else by,
+    }
 
 
 def _text(text: str) -> str:
     return clean_text(text)[0]
 
 
-def _point(connection: sa.Connection, ticket: Ticket, now: datetime) -> None:
+def let_through(connection: sa.Connection, numbers: Sequence[int], by: str, now: datetime) -> None:
+    """Those of these runs that are held are good runs from now on. No pointer moves."""
+    if numbers:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id.in_(numbers), runs.c.status == RunStatus.HELD.value)
+            .values(
+                status=RunStatus.SUCCEEDED.value,
+                accepted_at=now,
+                accepted_by=_text(by),
+                rejected_at=None,
+                rejected_by=None,
+            )
+        )
+
+
+def point_at(connection: sa.Connection, ticket: Ticket, now: datetime) -> None:
+    """Moves the pointer of the ticket's data source to its run, unless it names a newer one."""
     put = insert(pointers).values(key=ticket.key, run_id=ticket.number, swapped_at=now)
     connection.execute(
         put.on_conflict_do_update(
@@ -233,14 +294,15 @@ def _refuse(connection: sa.Connection, ticket: Ticket, ending: Ending, found: st
     )
 
 
-def end_absent(engine: sa.Engine, number: int, status: RunStatus, detail: str, *, now: datetime) -> bool:
+def end_absent(engine: sa.Engine, number: int, status: RunStatus, detail: str, *, now: datetime | None = None) -> bool:
     """Ends a run whose process is known to be gone, as lost or cancelled. False where it had ended meanwhile."""
+    ended_at = now or sa.func.clock_timestamp()
 
     def work(connection: sa.Connection) -> bool:
         done = connection.execute(
             sa.update(runs)
             .where(runs.c.id == number, runs.c.status == RunStatus.RUNNING.value)
-            .values(status=status.value, ended_at=now, detail=_text(detail))
+            .values(status=status.value, ended_at=ended_at, detail=_text(detail))
         )
         return done.rowcount == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,38 @@ WAIT_SECONDS = 120.0
 TIMEOUTS = ("SET lock_timeout = '4s'", "SET statement_timeout = '5s'")
 
 
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """From which version to which; equal where there was nothing to do. `before` is None where there was no schema."""
+
+    before: str | None
+    after: str
+
+    def __str__(self) -> str:
+        """As told to whoever asked for it."""
+        if self.before == self.after:
+            return f"the ledger is up to date: version {self.after}"
+        return f"the ledger was upgraded from {self.before or 'nothing'} to version {self.after}"
+
+
 def upgrade(
     url: str, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-) -> None:
+) -> Upgraded:
     """Applies the migrations that are missing. Safe to repeat, and to run twice at once: one works, the other waits.
 
-    Gives up after 4 seconds on a lock that a reader or writer holds, leaving the schema as it was. Raises PublishError.
+    Each migration is there as a whole or not at all, also where this process dies. Gives up after 4 seconds on a lock
+    that a reader or writer holds: the migration that met it is not there. Raises PublishError.
     """
     engine = sa.create_engine(normalised(url), poolclass=NullPool, hide_parameters=True)
     try:
         with engine.connect() as connection:
             _take_turn(connection, clock, sleep)
-            _apply(connection)
+            return _apply(connection)
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise PublishError(
             f"the ledger at {masked(url)} could not be upgraded: {said}",
-            cure="nothing was changed; try again when the database is reachable and not locked by others",
+            cure="nothing was left half done; try again when the database is reachable and not locked by others",
         ) from error
     finally:
         engine.dispose()
@@ -81,14 +97,17 @@ def _take_turn(connection: sa.Connection, clock: Callable[[], float], sleep: Cal
     connection.commit()
 
 
-def _apply(connection: sa.Connection) -> None:
+def _apply(connection: sa.Connection) -> Upgraded:
     try:
         for statement in TIMEOUTS:
             connection.execute(sa.text(statement))
         connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
         connection.commit()
+        before = schema_version(connection)
+        connection.commit()  # alembic makes a transaction a migration only where none is open
         command.upgrade(configuration(connection), "head")
         connection.commit()
+        return Upgraded(before, newest_version())
     except BaseException:
         connection.rollback()
         raise

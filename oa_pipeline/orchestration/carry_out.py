@@ -5,25 +5,31 @@ Ask the publisher whether anything changed; if so download, convert and publish;
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OAError
-from ..ledger import partitions, queries
+from ..crash import point
+from ..errors import PublishError
+from ..ledger import ends, partitions, queries
+from ..ledger.clock import LedgerClock
+from ..ledger.gate import held_against
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
-from . import endings
+from . import endings, gate, merged
+from .deadline import deadline_of
+from .recorded import ended_before, ending_of, ticket_of
+from .unchanged import publisher_says_unchanged, reusable
 from .version import code_version
 from .watch import PastDeadline, Superseded, Watch, watched
 from .workplace import Workplace
 
 if TYPE_CHECKING:
     from ..process import Result
+    from ..process.index import RunFacts
     from ..publish.store import Store, StoredObject
     from ..sources.model import DataSource
 
@@ -54,6 +60,13 @@ class Order:
     attempt: int = 0
     force: bool = False
     final: bool = True
+    set_id: int | None = None
+    job_id: str | None = None
+
+    @property
+    def forced_by_person(self) -> bool:
+        """Whether a person wants this very result: what a set or a job forces is judged like all others."""
+        return self.force and self.set_id is None and self.job_id is None
 
 
 def carry_out(
@@ -67,23 +80,35 @@ def carry_out(
     """Does the run and records its end. What is the source's fault is told by `Carried.ending`.
 
     `say` gets the few lines that matter to whoever looks at the run, `echo` every line of its log as it is written.
+    A run of Dagster's that is resumed after it had come to its end here is not done again: its end is given.
     Raises Superseded if a newer run took over; whatever else stops it (an interrupt, a fault of ours) is recorded and
     raised again.
     """
-    moment = now or functools.partial(datetime.now, UTC)
     engine = workplace.ledger()
-    ticket = open_run(engine, Opening(order.key, order.dagster_run_id, order.attempt, code_version()), now=moment())
+    moment = now or LedgerClock(engine)
+    tries = ends.tries(engine, order.dagster_run_id) if order.dagster_run_id else ()
+    if (done := ended_before(tries)) is not None:
+        say(f"run {done['id']} had ended before its process went away")
+        run = _Run(workplace, order, ticket_of(done), say, echo, moment)
+        before = ends.good_run_before(engine, order.key, done["id"])
+        return replace(run.nothing, ending=ending_of(done), last=before, unchanged=done["copy_of"] is not None)
+    opening = Opening(
+        order.key, order.dagster_run_id, order.attempt, code_version(), set_id=order.set_id, job_id=order.job_id
+    )
+    ticket = open_run(engine, opening, now=moment())
+    point("run.opened")
+    deadline = deadline_of(workplace.settings, pull_request=ticket.pull_request is not None)
     try:
         run = _Run(workplace, order, ticket, say, echo, moment)
         try:
             with watched(
                 lambda: beat(engine, ticket, now=moment()),
                 every=workplace.beat_seconds,
-                deadline=workplace.settings.deadline_seconds,
+                deadline=deadline.seconds - (tries[0]["age"] if tries else 0.0),
             ) as watch:
                 carried = run.work(watch)
         except PastDeadline:
-            carried = replace(run.nothing, ending=endings.past_deadline(run.stage, workplace.settings, moment()))
+            carried = replace(run.nothing, ending=endings.past_deadline(run.stage, deadline, moment()))
     except Superseded:
         raise
     except BaseException as error:
@@ -91,8 +116,10 @@ def carry_out(
         patience = PATIENCE if isinstance(error, Exception) else HASTE
         end_run(engine, ticket, endings.broken_off(error, moment()), outage_seconds=patience)
         raise
+    point("ledger.before-end")
     if not end_run(engine, ticket, carried.ending, outage_seconds=PATIENCE):
         raise Superseded
+    point("ledger.after-end")
     return carried
 
 
@@ -120,76 +147,129 @@ class _Run:
             declared.declared, declared.coverage, declared.source, declared.layer, first=declared.first
         )
         self.data_source = replace(parsed, digest=declared.digest)
-        self.last = queries.latest_good_run(engine, order.key)
+        self.blob_sha, self.commit_sha = declared.blob_sha, declared.commit_sha
+        # Of a proposal: what is published of the data source that it would change.
+        self.last = queries.latest_good_run(engine, partitions.proposed_key(engine, order.key))
+        self.held = held_against(engine, order.key, self.last["id"]) if self.last is not None else []
         self.store: Store = workplace.store()
         self.nothing = Carried(ticket, self.data_source, Ending(RunStatus.LOST, moment()), self.last)
 
     def work(self, watch: Watch) -> Carried:
-        last = self.last if self._reusable() else None
-        if last is not None and self._publisher_says_unchanged(last):
-            self.say("the publisher says that nothing has changed")
-            return self._copy(last, None)
+        if (adopted := self._adopted()) is not None:
+            return adopted
+        known = self._known()
+        for one in known:
+            if self._publisher_says_unchanged(one):
+                self.say("the publisher says that nothing has changed")
+                return self._again(one, None)
         with self.workplace.folder(self.order.key, self.ticket.number) as folder:
             folder.keep = not self.order.final
-            result = self._process(folder.path, watch, last)
+            result = self._process(folder.path, watch, known)
             watch.check()
-            if result.same_download and last is not None:
+            if result.same_download and result.fetched is not None:
                 self.say("the download has the bytes it had before")
-                carried = self._copy(last, result)
+                sha256 = result.fetched.sha256
+                carried = self._again(next(one for one in known if one["cache_sha256"] == sha256), result)
             else:
                 carried = self._publish(folder.path, result)
             folder.keep = carried.transient and not self.order.final
         return carried
 
-    def _reusable(self) -> bool:
-        """Whether the last good run was of the same declaration and code, and its objects are still there."""
-        last = self.last
-        if last is None or self.order.force or self.data_source.skip:
-            return False
-        if (last["digest"], last["code_version"]) != (self.data_source.digest, code_version()):
-            return False
-        return bool(last["outputs"]) and all(self.store.exists(o["key"]) for o in last["outputs"].values())
+    def _known(self) -> list[queries.Row]:
+        """The results that may stand for the same download: the newest that was held, and the last good one."""
+        if self.order.force or self.ticket.pull_request is not None:
+            return []
+        found = [*self.held[:1], *([self.last] if self.last is not None else [])]
+        return [one for one in found if reusable(one, self.data_source, self.store)]
+
+    def _adopted(self) -> Carried | None:
+        """The result that a merged pull request already has of this very declaration, published as this run's own.
+
+        Sets and people ask the publisher instead, and so does whoever has a result of this declaration.
+        """
+        order, last = self.order, self.last
+        if self.ticket.pull_request is not None or order.force or order.set_id is not None:
+            return None
+        if last is not None and last["digest"] == self.data_source.digest:
+            return None
+        found = merged.proposed(self.workplace.ledger(), self.data_source, self.blob_sha, now=self.moment())
+        if found is None:
+            return None
+        self.stage = "publish"
+        try:
+            outputs = merged.adopt(self.store, found, self.ticket.prefix, self._facts())
+        except PublishError as error:
+            self.say(f"the result of run {found['id']} cannot be taken over: {error}")
+            return None
+        self.say(f"published as run {found['id']} made it for pull request {found['pull_request']}")
+        ending = replace(
+            endings.same_as(found, None, self.moment()), outputs=outputs, prefix=self.ticket.prefix, copy_of=None
+        )
+        return replace(self.nothing, ending=self._judged(ending))
 
     def _publisher_says_unchanged(self, last: queries.Row) -> bool:
-        from ..fetch import probe
-        from ..fetch.model import Validators
         from ..process.steps import budget_of, guard_of
 
         settings = self.workplace.settings
-        try:
-            found = probe(
-                self.data_source,
-                Validators.from_json(dict(last["validators"])),
-                budget=budget_of(settings),
-                guard=guard_of(settings),
-                hosts=self.workplace.hosts,
-            )
-        except OAError:
-            return False  # the download meets the same trouble, and has the words for it
-        return found.state == "unchanged"
+        return publisher_says_unchanged(
+            self.data_source, last, budget=budget_of(settings), guard=guard_of(settings), hosts=self.workplace.hosts
+        )
 
-    def _process(self, folder: Path, watch: Watch, last: queries.Row | None) -> Result:
+    def _process(self, folder: Path, watch: Watch, known: Sequence[queries.Row]) -> Result:
         from ..process import process
 
         def on_progress(stage: str, _done: int, _total: int | None) -> None:
             self.stage = stage
             watch.check()
 
-        known = (last["cache_sha256"] or "") if last is not None else ""
         return process(
             self.data_source,
             folder,
             settings=self.workplace.settings,
             converter=self.workplace.converter(),
-            known_sha256=known,
+            known_sha256=[one["cache_sha256"] for one in known if one["cache_sha256"]],
             hosts=self.workplace.hosts,
+            run=self._facts(),
             on_progress=on_progress,
             echo=self.echo,
         )
 
-    def _copy(self, last: queries.Row, result: Result | None) -> Carried:
-        ending = endings.same_as(last, result.fetched if result else None, self.moment())
-        return replace(self.nothing, ending=ending, unchanged=True)
+    def _facts(self) -> RunFacts:
+        from ..process.index import RunFacts
+
+        order = self.order
+        return RunFacts(
+            number=self.ticket.number,
+            partition=order.key,
+            code_version=code_version(),
+            blob_sha=self.blob_sha,
+            commit_sha=self.commit_sha,
+            dagster_run_id=order.dagster_run_id,
+            attempt=order.attempt,
+            set_id=order.set_id,
+            job_id=order.job_id,
+            forced=order.forced_by_person,
+        )
+
+    def _again(self, one: queries.Row, result: Result | None) -> Carried:
+        ending = endings.same_as(one, result.fetched if result else None, self.moment())
+        return replace(self.nothing, ending=self._judged(ending), unchanged=True)
+
+    def _judged(self, ending: Ending) -> Ending:
+        """The end as the gate lets it be: a result that lost too much does not replace the last good one."""
+        if ending.status is not RunStatus.SUCCEEDED or self.ticket.pull_request is not None:
+            return ending
+        decision = gate.decide(
+            gate.facts_of_ending(ending, self.data_source.digest, code_version()),
+            ending.ended_at,
+            self.last,
+            self.held,
+            gate.limits_of(self.workplace.settings),
+            forced=self.order.forced_by_person,
+        )
+        if decision.held:
+            self.say(f"held, and not published: {'; '.join(decision.because)}")
+        return gate.applied(decision, ending)
 
     def _publish(self, folder: Path, result: Result) -> Carried:
         from ..publish.results import publish_run
@@ -197,9 +277,11 @@ class _Run:
         self.stage = "publish"
         began = time.monotonic()
         stored: dict[str, StoredObject] = publish_run(
-            self.store, self.ticket.number, self.data_source.source, self.order.key, result, folder
+            self.store, self.ticket.prefix, self.data_source.source, result, folder
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
         spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}
-        ending = replace(ending, seconds=spent)
+        most = self.workplace.settings.convert_rows
+        sampled = bool(most) and result.outcome.counters.get("rows/read", 0) >= most
+        ending = self._judged(replace(ending, seconds=spent, sampled=sampled))
         return replace(self.nothing, ending=ending, result=result, transient=result.transient)

@@ -15,18 +15,17 @@ from urllib.parse import urlsplit
 from dagster import DagsterRun, Field, IntSource
 
 from ..errors import OAError
+from ..settings import Settings
 from . import dagster_private as private
+from .deadline import MARGIN, deadline_of
 from .launcher import SILENT_SECONDS
 from .storage import database_url
+from .tags import BACKFILL_TAG, BATCH, HOST_TAG, KIND_TAG, PARTITION_TAG, PERSON, PULL_REQUEST, SET_TAG, SHARED_TAG
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-HOST_TAG = "oa/host"  # the publisher's host, so that no publisher gets more than a few of us at once
-KIND_TAG = "oa/kind"
-SHARED_TAG = "oa/slots"  # on all runs but those of pull requests: the slots that these may have
-PULL_REQUEST, BATCH, PERSON = "pull-request", "batch", "person"
-PARTITION_TAG, BACKFILL_TAG = "dagster/partition", "dagster/backfill"
+LONGEST_TAG = "dagster/max_runtime"  # instead of run monitoring's max_runtime_seconds
 DEQUEUE_SECONDS = 0.5  # how often a free slot is looked for; a look costs a few milliseconds
 log = logging.getLogger(__name__)
 
@@ -112,13 +111,22 @@ class CapacityRunCoordinator(private.QueuedRunCoordinator):
         return super().submit_run(context)
 
     def _tags(self, run: DagsterRun) -> dict[str, str]:
-        kind = run.tags.get(KIND_TAG) or (BATCH if BACKFILL_TAG in run.tags else PERSON)
-        tags = {KIND_TAG: kind}
+        kind = run.tags.get(KIND_TAG) or (BATCH if {BACKFILL_TAG, SET_TAG} & run.tags.keys() else PERSON)
+        tags = {KIND_TAG: kind, **self._longest(run, kind)}
         if kind != PULL_REQUEST:
             tags[SHARED_TAG] = "shared"
         key = run.tags.get(PARTITION_TAG)
         host = self._host(key) if key and HOST_TAG not in run.tags else ""
         return {**tags, HOST_TAG: host} if host else tags
+
+    def _longest(self, run: DagsterRun, kind: str) -> dict[str, str]:
+        """When run monitoring ends a data source's run: a little after it should have ended itself."""
+        if PARTITION_TAG not in run.tags:
+            return {}
+        deadline = deadline_of(Settings.from_env(), pull_request=kind == PULL_REQUEST)
+        if deadline == deadline_of(Settings(), pull_request=False):
+            return {}  # dagster.yaml has it
+        return {LONGEST_TAG: str(int(deadline.seconds) + MARGIN)}
 
     def _host(self, key: str) -> str:
         """The host that a data source is downloaded from; empty where it is not known or there is none."""

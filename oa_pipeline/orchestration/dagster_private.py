@@ -5,8 +5,9 @@ Each entry has a test that fails when the installed Dagster no longer offers it.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from dagster._core.launcher.base import CheckRunHealthResult as CheckRunHealthResult
@@ -17,11 +18,15 @@ from dagster._core.launcher.base import WorkerStatus as WorkerStatus
 from dagster._core.run_coordinator.base import SubmitRunContext as SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator as QueuedRunCoordinator
 from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig as RunQueueConfig
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as SqlEventLogStorageTable
+from dagster._core.storage.runs.schema import RunsTable as RunsTable
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
 from dagster._serdes import ConfigurableClass as ConfigurableClass
 from dagster._serdes import ConfigurableClassData as ConfigurableClassData
 from dagster_postgres.storage import DagsterPostgresStorage as DagsterPostgresStorage
+
+from ..errors import SettingsError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -58,6 +63,29 @@ def _pool(part: Any, *, statement_timeout: int) -> None:
         **POOL,
     )
     former.dispose()
+
+
+def require_postgres(instance: DagsterInstance) -> None:
+    """Raises SettingsError where the instance keeps its events anywhere but in PostgreSQL."""
+    from dagster_postgres import PostgresEventLogStorage
+
+    if not isinstance(instance.event_log_storage, PostgresEventLogStorage):
+        raise SettingsError(
+            f"Dagster keeps its events in a {type(instance.event_log_storage).__name__}, not in PostgreSQL",
+            cure="use the dagster.yaml of this project",
+        )
+
+
+def run_connection(instance: DagsterInstance) -> AbstractContextManager[sa.Connection]:
+    """A connection to Dagster's table of runs; each statement is its own transaction."""
+    storage: Any = instance.run_storage
+    return cast("AbstractContextManager[sa.Connection]", storage.connect())
+
+
+def event_connection(instance: DagsterInstance) -> AbstractContextManager[sa.Connection]:
+    """A connection to Dagster's event log; each statement is its own transaction."""
+    storage: Any = instance.event_log_storage
+    return cast("AbstractContextManager[sa.Connection]", storage.index_connection())
 
 
 def instance_ref(folder: str) -> InstanceRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import OAError, Problem
 from ..ledger.runs import CacheFacts, Ending, Ticket
 from ..ledger.tables import RunStatus
-from ..settings import Settings
 from ..sources.model import DataSource, Licence
+from .deadline import Deadline
 
 if TYPE_CHECKING:
     from ..fetch.model import Fetched
@@ -23,6 +24,8 @@ STATUSES = {None: RunStatus.SUCCEEDED, Problem.SKIPPED: RunStatus.SKIPPED}
 # What the public reads of a run that took too long depends on what it was doing.
 LATE = {"convert": Problem.CONFORM_FAILED, "publish": Problem.OUR_FAULT}
 HOUR = 3600
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+ROOM = "make room on the disk under OA_HOME"
 
 
 def of_result(
@@ -45,7 +48,7 @@ def of_result(
         rows=outcome.rows if problem is None else None,
         counters=outcome.counters,
         content_hash=outcome.content_hash,
-        data_version=data_version(data_source, outcome.content_hash) if problem is None else "",
+        data_version=_version(data_source, outcome.content_hash) if problem is None else "",
         outputs={kind: found.as_json() for kind, found in stored.items()},
         prefix=ticket.prefix,
         geometry_type=outcome.geometry_type,
@@ -89,14 +92,14 @@ def same_as(last: Mapping[str, Any], fetched: Fetched | None, now: datetime) -> 
     )
 
 
-def past_deadline(stage: str, settings: Settings, now: datetime) -> Ending:
+def past_deadline(stage: str, deadline: Deadline, now: datetime) -> Ending:
     """The end of a run that took too long."""
     return Ending(
         RunStatus.FAILED,
         now,
         problem=str(LATE.get(stage, Problem.DOWNLOAD_FAILED)),
-        detail=f"the run was still at its {stage} after {settings.deadline_seconds / HOUR:g} hours",
-        cure="see output.txt of earlier runs for what takes so long; OA_DEADLINE_SECONDS is the limit",
+        detail=f"the run was still at its {stage} after {deadline.seconds / HOUR:g} hours",
+        cure=f"see output.txt of earlier runs for what takes so long; {deadline.setting} is the limit",
     )
 
 
@@ -104,6 +107,9 @@ def broken_off(error: BaseException, now: datetime) -> Ending:
     """The end of a run that did not get to a result: our own fault, or somebody stopped it."""
     if isinstance(error, OAError):
         return Ending(RunStatus.FAILED, now, problem=str(error.problem), detail=error.message, cure=error.cure)
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        said = f"the disk is full: {error.strerror}"
+        return Ending(RunStatus.FAILED, now, problem=str(Problem.OUR_FAULT), detail=said, cure=ROOM)
     if isinstance(error, Exception):
         detail = f"{type(error).__name__}: {error}"
         return Ending(RunStatus.FAILED, now, problem=str(Problem.OUR_FAULT), detail=detail)
@@ -115,12 +121,15 @@ def cache_facts(fetched: Fetched) -> CacheFacts:
     return CacheFacts(fetched.sha256, fetched.md5, fetched.size, fetched.content_type, fetched.validators.as_json())
 
 
-def data_version(data_source: DataSource, content_hash: str) -> str:
+def _version(data_source: DataSource, content_hash: str) -> str:
+    return data_version(data_source.layer, data_source.licence, content_hash)
+
+
+def data_version(layer: str, licence: Licence, content_hash: str) -> str:
     """Changes when what is published does: the rows in whatever order, or the licence under which they are."""
-    licence = data_source.licence
     facts = [
         content_hash,
-        str(data_source.layer),
+        str(layer),
         licence.text,
         licence.attribution_required,
         licence.attribution_name,

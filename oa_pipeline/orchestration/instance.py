@@ -63,7 +63,7 @@ run_monitoring:
   enabled: true
   poll_interval_seconds: 30
   start_timeout_seconds: 900  # from launched to at work
-  cancel_timeout_seconds: 120  # a worker kills after 30 what does not heed being interrupted
+  cancel_timeout_seconds: 60  # a worker kills after 30 what does not heed being interrupted
   max_runtime_seconds: 32700  # 9 hours and 5 minutes
   max_resume_run_attempts: {resume}
   free_slots_after_run_end_seconds: 300  # else a killed run keeps its slots in pools

@@ -27,8 +27,8 @@ class WorkFolder:
 def work_folder(home: Path, name: str, number: int) -> Iterator[WorkFolder]:
     """The folder `name` below `home`, or one with the run's number where another run still holds that.
 
-    Removed afterwards, unless it is `name` itself and its `keep` was set. Whoever dies lets go of its folder; those
-    that nobody has held for a day are removed too.
+    Removed afterwards, unless it is `name` itself, its `keep` was set, and nobody told the run to stop. Whoever dies
+    lets go of its folder; those that nobody has held for a day are removed too.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     sweep(home, before=time.time() - KEPT_SECONDS)
@@ -41,6 +41,9 @@ def work_folder(home: Path, name: str, number: int) -> Iterator[WorkFolder]:
     work = WorkFolder(path)
     try:
         yield work
+    except BaseException as error:
+        work.keep = work.keep and isinstance(error, Exception)  # who was told to stop does not come back
+        raise
     finally:
         if not (work.keep and own):
             shutil.rmtree(path, ignore_errors=True)

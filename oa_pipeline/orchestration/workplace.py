@@ -52,7 +52,8 @@ class Workplace:
         """The store."""
         from ..publish.store import open_store
 
-        return open_store(self.settings.store_location, endpoint=self.settings.s3_endpoint)
+        settings = self.settings
+        return open_store(settings.store_location, endpoint=settings.s3_endpoint, url=settings.store_url)
 
     def converter(self) -> Converter | None:
         """The converter that the runs of this process share; None where each starts its own."""

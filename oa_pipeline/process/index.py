@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,32 @@ if TYPE_CHECKING:
 _VERSIONED = ("pyogrio", "pyproj", "shapely", "polars", "pyarrow", "isal", "msgspec")
 
 
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Which run of the ledger this is: what it takes, beside the rest, to enter it there a second time."""
+
+    number: int
+    partition: str
+    code_version: str = ""
+    blob_sha: str = ""
+    commit_sha: str = ""
+    dagster_run_id: str = ""
+    attempt: int = 0
+    set_id: int | None = None
+    job_id: str | None = None
+    forced: bool = False
+
+
 def index_of(
-    data_source: DataSource, fetched: Fetched | None, outcome: Outcome, *, started: datetime, seconds: float
+    data_source: DataSource,
+    fetched: Fetched | None,
+    outcome: Outcome,
+    *,
+    started: datetime,
+    seconds: float,
+    run: RunFacts | None = None,
 ) -> dict[str, Any]:
-    """The facts of one run, in JSON types. `outputs` names files beside index.json."""
+    """The facts of one run, in JSON types. `outputs` names files beside index.json; without `run` it is of no ledger."""
     counters = Counters(outcome.counters)
     problem = None
     if outcome.problem is not None:
@@ -61,13 +84,19 @@ def index_of(
             "share-alike": data_source.licence.share_alike,
         },
         "website": data_source.website,
-        "started": f"{started.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "started": _moment(started),
+        "ended": _moment(started + timedelta(seconds=seconds)),
         "seconds": {**_download_seconds(fetched), **outcome.seconds, "total": round(seconds, 3)},
         "cpu seconds": round(outcome.cpu_seconds, 3),
         "peak memory": outcome.peak_memory,
         "walls": dict(outcome.walls),
         "versions": {**versions(), **outcome.versions},
+        "run": asdict(run) if run is not None else None,
     }
+
+
+def _moment(when: datetime) -> str:
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _download_seconds(fetched: Fetched | None) -> dict[str, float]:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import Any
 from ..convert.sandbox import Converter
 from ..convert.task import FORMATS, Limits, Outcome, Task
 from ..counters import Counters
+from ..crash import point
 from ..errors import ConverterDied, FetchError, OAError, Problem, SourceError
 from ..fetch import Budget, Fetched, Guard, Hosts, fetch
 from ..fetch.model import Progress
@@ -23,7 +24,7 @@ from ..settings import MIB, Settings
 from ..sources.keys import member_name
 from ..sources.model import DataSource
 from .folder import clear, set_apart, take
-from .index import index_of
+from .index import RunFacts, index_of
 from .log import RunLog, readable_text
 
 OUTPUT_LOG, INDEX, WORK = "output.txt", "index.json", "work"
@@ -57,8 +58,9 @@ def process(
     formats: tuple[str, ...] = FORMATS,
     plain_geojson: bool = False,
     fetched: Fetched | None = None,
-    known_sha256: str = "",
+    known_sha256: Collection[str] = (),
     hosts: Hosts | None = None,
+    run: RunFacts | None = None,
     on_progress: Callable[[str, int, int | None], None] | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> Result:
@@ -66,14 +68,15 @@ def process(
 
     What is the source's or the publisher's fault does not raise: `Result.outcome` has problem, detail and cure. What
     is our own fault (walls down, disk full) does. `converter` is shared by those who live long; `fetched` spares the
-    download; one whose SHA-256 is `known_sha256` is not converted, and `Result.same_download` says so. `on_progress`
-    gets a stage ("download", "convert"), how far it is, and of how much, where that is known.
+    download; one whose SHA-256 is in `known_sha256` is not converted, and `Result.same_download` says so. `run` goes
+    into index.json. `on_progress` gets a stage ("download", "convert"), how far it is, and of how much, where that is
+    known.
     """
     began, started = datetime.now(UTC), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     clear(folder, data_source.protocol, keep=fetched.path if fetched else None)
     steps = _Steps(data_source, folder, settings, formats, plain_geojson, hosts, on_progress or (lambda *_: None))
-    steps.known_sha256 = known_sha256
+    steps.known_sha256 = frozenset(known_sha256)
     with RunLog(folder / OUTPUT_LOG, echo=echo) as log:
         log.say(f"{data_source.key}: started")
         transient = False
@@ -97,7 +100,7 @@ def process(
         warnings = (*outcome.warnings, *_coverage_warning(data_source))
         outcome = readable_text(replace(outcome, tests=steps.tests, warnings=warnings))
         _say_outcome(log, outcome)
-    index = index_of(data_source, fetched, outcome, started=began, seconds=time.monotonic() - started)
+    index = index_of(data_source, fetched, outcome, started=began, seconds=time.monotonic() - started, run=run)
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient)
 
@@ -121,7 +124,7 @@ class _Steps:
     hosts: Hosts | None
     on_progress: Callable[[str, int, int | None], None]
     fetched: Fetched | None = None
-    known_sha256: str = ""
+    known_sha256: frozenset[str] = frozenset()
     tests: tuple[dict[str, Any], ...] = ()
 
     def run(self, converter: Converter, log: RunLog, fetched: Fetched | None) -> Outcome:
@@ -134,7 +137,7 @@ class _Steps:
             if tried.problem is not None:
                 return tried
         self.fetched = set_apart(fetched or self._fetch(log), self._task("convert", None))
-        if self.known_sha256 and self.fetched.sha256 == self.known_sha256:
+        if self.fetched.sha256 in self.known_sha256:
             raise _SameDownload
         readable(self.data_source)
         return self._in_sandbox(converter, log, self._task("convert", self.fetched))
@@ -157,6 +160,7 @@ class _Steps:
         log.say(f"download: {fetched.size:,} bytes in {fetched.seconds:.1f} s, sha256 {fetched.sha256}")
         for note in fetched.notes:
             log.warn(f"download: {note}")
+        point("fetch.done")
         return fetched
 
     def _task(self, what: str, fetched: Fetched | None) -> Task:
@@ -193,6 +197,7 @@ class _Steps:
             path = self.fetched.path if self.fetched and task.input else None
             outcome = converter.run(task, work, input=path, on_event=on_event)
             take(outcome.outputs, task, work, self.folder)
+            point("convert.done")
             return outcome
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -234,6 +239,7 @@ def limits_of(settings: Settings) -> Limits:
         memory=settings.convert_memory_mib * MIB,
         cpu_seconds=settings.convert_cpu_seconds,
         seconds=settings.convert_seconds,
+        rows=settings.convert_rows or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The objects of one run: what lies where below `runs/{number}/`."""
+"""The objects of one run: what lies where below its prefix, `runs/{number}/` or `pr/{number}/`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..crash import point
+from ..errors import PublishError
 from .store import Store, StoredObject, content_type
 
 if TYPE_CHECKING:
@@ -23,30 +25,42 @@ NAMES = {
 LAST = "index"  # who finds it finds all the others
 
 
-def publish_run(
-    store: Store, run_number: int, source: str, key: str, result: Result, folder: Path
-) -> dict[str, StoredObject]:
-    """Stores the files of a run of the data source `key` (of the file `source`), and says what is where, by kind.
+def publish_run(store: Store, prefix: str, source: str, result: Result, folder: Path) -> dict[str, StoredObject]:
+    """Stores the files of a run of a data source of the file `source`, and says what is where, by kind.
 
-    Files are taken from `folder` where the result names them relatively. Repeating it stores nothing twice.
+    `prefix` is the run's own and ends with a slash. Files are taken from `folder` where the result names them
+    relatively. Repeating it stores nothing twice.
     """
     kinds = sorted(result.files, key=lambda kind: (kind == LAST, kind))
-    return {kind: _publish(store, run_number, source, kind, folder / result.files[kind], result) for kind in kinds}
+    stored = {}
+    for kind in kinds:
+        if kind == LAST:
+            point("publish.before-index")
+        stored[kind] = _publish(store, prefix, source, kind, folder / result.files[kind], result)
+        point("publish.first-object")
+    point("publish.done")
+    return stored
 
 
-def object_key(run_number: int, source: str, kind: str, path: Path) -> str:
+def object_key(prefix: str, source: str, kind: str, path: Path) -> str:
     """Where the file of this kind lies."""
     if kind == "cache":
-        return f"runs/{run_number}/cache{''.join(path.suffixes[-1:])}"
-    return f"runs/{run_number}/{NAMES.get(kind, path.name).format(source=source)}"
+        return f"{prefix}cache{''.join(path.suffixes[-1:])}"
+    return f"{prefix}{NAMES.get(kind, path.name).format(source=source)}"
 
 
-def _publish(store: Store, run_number: int, source: str, kind: str, path: Path, result: Result) -> StoredObject:
-    key = object_key(run_number, source, kind, path)
+def _publish(store: Store, prefix: str, source: str, kind: str, path: Path, result: Result) -> StoredObject:
+    key = object_key(prefix, source, kind, path)
     output = result.outcome.outputs.get(kind)
     known = output.sha256 if output else result.fetched.sha256 if kind == "cache" and result.fetched else ""
-    sha256 = known or _sha256(path)
-    kept = StoredObject(key, path.stat().st_size, sha256, content_type(key), output.rows if output else None)
+    try:
+        sha256, size = known or _sha256(path), path.stat().st_size
+    except OSError as error:
+        raise PublishError(
+            f"{path.name}, to be stored as {key}, cannot be read: {error.strerror}",
+            cure="see who empties the work folders below OA_HOME while runs are at work",
+        ) from error
+    kept = StoredObject(key, size, sha256, content_type(key), output.rows if output else None)
     store.put(key, path, content_type=kept.content_type, sha256=sha256)
     return kept
 

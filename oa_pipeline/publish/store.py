@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
+from urllib.parse import quote
 
 from ..errors import PublishError
+from .writer import ObjectWriter, StoredObject
+
+__all__ = [
+    "Listed",
+    "MissingObject",
+    "ObjectWriter",
+    "Store",
+    "StoredObject",
+    "changed",
+    "checked_key",
+    "content_type",
+    "different",
+    "open_store",
+]
 
 LONGEST_KEY = 1024  # bytes, as S3 allows
 CONTENT_TYPES = {
@@ -26,38 +43,44 @@ class MissingObject(PublishError):  # noqa: N818 - a fact about a key, which may
 
 
 @dataclass(frozen=True, slots=True)
-class StoredObject:
-    """An object that was put."""
-
-    key: str
-    size: int
-    sha256: str
-    content_type: str = ""
-    rows: int | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary of JSON types."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
 class Listed:
     """An object that is there."""
 
     key: str
     size: int
+    modified: datetime  # when it was written, in UTC
 
 
 class Store(Protocol):
-    """Objects by key. They are written once and never change; every failure is a PublishError."""
+    """Objects by key. They are written once and never change, but for what `copy` writes.
+
+    Every failure is a PublishError. A store may be used by many threads and by processes that were forked after it was
+    opened; an object that is being written is its process's own.
+    """
 
     location: str
 
     def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
         """Stores the file, whole or not at all, under a key that is free or already holds the same bytes."""
 
-    def open(self, key: str) -> BinaryIO:
-        """The object's bytes, from the start. Raises MissingObject."""
+    def writer(self, key: str, *, content_type: str) -> AbstractContextManager[ObjectWriter]:
+        """A new object, written in one pass in constant memory.
+
+        It is whole at the end of the block. At an exception nothing is there, and what was there stays. A key that is
+        taken is a PublishError at the end of the block, unless by the same bytes.
+        """
+
+    def open(self, key: str, start: int = 0) -> BinaryIO:
+        """The object's bytes from byte `start`, nothing where that is past its end. Seekable. Raises MissingObject."""
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        """Its bytes from `start` up to `stop`, as far as there are any. Raises MissingObject.
+
+        Numbers below 0 count from the end, as in a slice; after such a start, 0 is the end itself.
+        """
+
+    def copy(self, key: str, to: str) -> None:
+        """Writes `to` whole with the bytes of `key`, replacing what was there in one step. Raises MissingObject."""
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
@@ -71,23 +94,33 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """The objects whose keys start with `prefix`, in the order of their keys' bytes."""
 
+    def delete(self, keys: Iterable[str]) -> int:
+        """Removes these objects; one that is not there is no error. Returns how many keys were named."""
+
     def delete_prefix(self, prefix: str) -> int:
         """Removes all objects below `prefix`, which ends with a slash. Returns how many there were."""
 
+    def sweep(self, before: datetime) -> int:
+        """Removes what was begun before `before` and never became an object. Returns how many there were."""
 
-def open_store(location: str, *, endpoint: str = "") -> Store:
-    """The store at `s3://bucket/prefix`, or in a folder, which is made. `endpoint`: another S3 than Amazon's."""
+
+def open_store(location: str, *, endpoint: str = "", url: str = "") -> Store:
+    """The store at `s3://bucket/prefix`, or in a folder, which is made.
+
+    `endpoint`: another S3 than Amazon's. `url`: where the public reads what lies at `location`, with that prefix or in
+    that folder, if not there itself.
+    """
     if location.startswith("s3://"):
         from .s3 import S3Store
 
-        return S3Store(location, endpoint=endpoint)
+        return S3Store(location, endpoint=endpoint, url=url)
     if "://" in location:
         raise PublishError(
             f"{location.partition('://')[0]}:// is no store", cure="OA_STORE is s3://bucket/prefix or a folder"
         )
     from .folder import FolderStore
 
-    return FolderStore(Path(location))
+    return FolderStore(Path(location), url=url)
 
 
 def checked_key(key: str) -> str:
@@ -104,9 +137,36 @@ def checked_key(key: str) -> str:
     return key
 
 
+def span(start: int, stop: int, size: int) -> tuple[int, int]:
+    """The bytes that `Store.read` means by `start` and `stop` in an object of `size` bytes."""
+    end = size if start < 0 and stop == 0 else stop
+    first, last, _ = slice(start, end).indices(size)
+    return first, max(first, last)
+
+
+def checked_start(start: int) -> int:
+    """The start itself. Raises ValueError below 0."""
+    if start < 0:
+        raise ValueError(f"an object has no byte {start}")
+    return start
+
+
+def address(url: str, key: str) -> str:
+    """The address of an object where those below `url` are read."""
+    return f"{url.rstrip('/')}/{quote(key, safe='/')}"
+
+
 def content_type(name: str) -> str:
     """The content type that a file's suffix tells."""
     return CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
+
+
+def missing(key: str, location: str) -> MissingObject:
+    """The error of an object that is not there."""
+    return MissingObject(
+        f"{key} is not in the store {location}",
+        cure="see who removed it, and whether OA_STORE is right; the next run of its data source makes its own anew",
+    )
 
 
 def different(key: str, location: str) -> PublishError:

@@ -82,6 +82,7 @@ def where_to_look(system: System, terminal: Terminal, seconds: float) -> None:
     settings = system.settings
     terminal.say(f"ready after {seconds:.0f} seconds", "bold")
     terminal.say(f"  Dagster's UI  {system.webserver.address}")
+    terminal.say(f"  public site   http://{settings.web_host}:{settings.web_port}")
     terminal.say(f"  results       {settings.store_location}")
     terminal.say(f"  sources       {settings.sources or settings.home / 'samples'}")
     terminal.say(f"  logs          {settings.home / 'logs'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OAError, SettingsError
+from ..github.tarball import place_of
 from ..ledger.engine import ledger_engine
 from ..orchestration import embedded
 from ..orchestration.instance import write_home
@@ -80,7 +82,12 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         code_socket = stack.enter_context(socket_folder(home)) / "code"
         dagster_home = home / "dagster"
         write_home(dagster_home, socket=code_socket, pull_request_slots=0)  # none reaches this machine
-        environment = child_environment(settings, home, url, dagster_home) | {"OA_UI_PORT": str(port)}
+        site_port = free(settings.web_port, "the public site", "OA_WEB_PORT")
+        environment = child_environment(settings, home, url, dagster_home) | {
+            "OA_UI_PORT": str(port),
+            "OA_WEB_PORT": str(site_port),
+            "OA_GITHUB_SECRETS": ",".join(settings.github_secrets) or secret_of_its_own(home / "hook-secret"),
+        }
         os.environ.update(environment)
         terminal.waiting("starting Dagster")
         (home / "logs").mkdir(exist_ok=True)
@@ -101,6 +108,7 @@ def finish(system: System, code_socket: Path) -> System:
            "-w", workspace)  # fmt: skip
     launch(system, "daemon", "dagster-daemon", "run", "-w", workspace)
     # Asked alone: what it does with the runs below it when it is told to end is its own business.
+    launch(system, "site", "oa", "web")
     launch(system, "worker", "oa", "worker", "--slots", str(SLOTS), "--drain", str(DRAIN_SECONDS), alone=True)
     system.wait_until(system.webserver.ready, "Dagster's webserver")
     return system
@@ -155,7 +163,8 @@ def child_environment(settings: Settings, home: Path, url: str, dagster_home: Pa
         "DAGSTER_HOME": str(dagster_home),
     }
     if settings.sources:
-        environment["OA_SOURCES"] = str(Path(settings.sources).resolve())
+        is_path = place_of(settings.sources) is None
+        environment["OA_SOURCES"] = str(Path(settings.sources).resolve()) if is_path else settings.sources
     else:
         environment["OA_ALLOW_LOCAL_SOURCES"] = "1"
     return environment
@@ -188,7 +197,15 @@ def only_one(path: Path) -> Iterator[None]:
         yield
 
 
-def free(port: int) -> int:
+def secret_of_its_own(path: Path) -> str:
+    """A secret for the webhook where none is set, so that it is not open to everybody; kept for `oa hook replay`."""
+    with contextlib.suppress(FileExistsError):
+        path.touch(0o600, exist_ok=False)
+        path.write_text(secrets.token_hex(20))
+    return path.read_text().strip()
+
+
+def free(port: int, what: str = "Dagster's UI", setting: str = "OA_UI_PORT") -> int:
     """The port itself, or any free one for 0. Raises SettingsError where somebody listens at it."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -197,7 +214,7 @@ def free(port: int) -> int:
             return int(trial.getsockname()[1])
         except OSError as error:
             raise SettingsError(
-                f"port {port} cannot be used for Dagster's UI: {error.strerror}", cure="set OA_UI_PORT to another one"
+                f"port {port} cannot be used for {what}: {error.strerror}", cure=f"set {setting} to another one"
             ) from None
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..crash import point
 from ..errors import OAError
 from ..ledger import assignments, heartbeats
 from ..ledger.assignments import Assignment
@@ -219,6 +220,7 @@ class Worker:
         if parent is None or free <= 0 or self._draining:
             return
         for assignment in assignments.take(self.engine, self.name, free):
+            point("worker.taken")
             self.children[assignment] = parent.start(assignment)
 
     def _settle(self) -> None:
@@ -228,26 +230,22 @@ class Worker:
             self._clock.hasten("take")
 
     def _look(self) -> None:
-        """Interrupts the runs that Dagster wants to end, or holds to have ended."""
+        """Interrupts the runs that Dagster wants to end, holds to have ended, or no longer knows."""
         from dagster import DagsterRunStatus, RunsFilter
 
         if not self.children:
             return
-        over = [
-            DagsterRunStatus.CANCELING,
-            DagsterRunStatus.CANCELED,
-            DagsterRunStatus.FAILURE,
-            DagsterRunStatus.SUCCESS,
-        ]
-        found = self.instance.get_runs(RunsFilter(run_ids=[a.run_id for a in self.children], statuses=over))
-        status = {run.run_id: run.status for run in found}
+        found = self.instance.get_runs(RunsFilter(run_ids=[a.run_id for a in self.children]))
+        known = {run.run_id: run for run in found}
         now = self._clock.now()
         for child in self.children.values():
-            state = status.get(child.assignment.run_id)
-            if state is None or child.doomed_at is not None:
+            run = known.get(child.assignment.run_id)
+            cancelled = run is not None and run.status is DagsterRunStatus.CANCELING
+            over = run is None or run.is_finished or cancelled
+            if not over or child.doomed_at is not None:
                 continue
             # A run that has just ended by itself is leaving: it has until the next look.
-            if state is DagsterRunStatus.CANCELING or child.leaving:
+            if cancelled or child.leaving:
                 child.interrupt(now)
             child.leaving = True
 

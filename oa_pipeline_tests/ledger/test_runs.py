@@ -13,6 +13,7 @@ from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import CacheFacts, Ending, Opening, Ticket, beat, end_absent, end_run, open_run
 from oa_pipeline.ledger.tables import RunStatus, runs
 from oa_pipeline.sources.model import Licence
+from oa_pipeline_tests.ledger.life import counts_by_status
 
 KEY = "us/ca/alameda/addresses/county"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -133,7 +134,7 @@ def test_many_who_open_at_once_leave_one_running(engine: sa.Engine) -> None:
     assert len({t.token for t in tickets}) == 4
     (row,) = queries.running(engine)
     assert row["token"] == max(t.token for t in tickets)
-    assert queries.counts_by_status(engine) == {"running": 1, "lost": 3}
+    assert counts_by_status(engine) == {"running": 1, "lost": 3}
 
 
 def test_an_unknown_data_source_is_refused_with_the_cure(engine: sa.Engine) -> None:

@@ -3,10 +3,17 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+
+from oa_pipeline.publish.store import Store
+from oa_pipeline_tests.database import database, engine, ledger_template, server
+from oa_pipeline_tests.publish.place import Place
+
+__all__ = ["database", "engine", "ledger_template", "server"]
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +24,20 @@ def s3_server() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where an empty store is: a test that asks runs on a folder and on an S3 server over HTTP."""
+    if request.param == "folder":
+        return Place(str(tmp_path / "store"), "")
+    return Place(f"s3://{request.getfixturevalue('bucket')}/some/prefix", request.getfixturevalue("s3_server"))
+
+
+@pytest.fixture
+def store(place: Place) -> Store:
+    """The store there."""
+    return place.open()
 
 
 @pytest.fixture

@@ -1,100 +1,48 @@
+"""What only a bucket has: parts, answers that refuse, an address."""
+
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import itertools
 from pathlib import Path
 
-import boto3
 import pytest
 
 from oa_pipeline.errors import PublishError
-from oa_pipeline.publish.s3 import MIB, S3Store, a_day_before
+from oa_pipeline.publish.s3 import MIB, S3Store, Sizes
+from oa_pipeline.publish.s3.bucket import GIB
+from oa_pipeline_tests.publish.faulty import Fault, proxy_before, refuse
 
+TIB = 1024 * GIB
+ONCE = {"mode": "standard", "total_max_attempts": 1}
 TWICE = {"mode": "standard", "total_max_attempts": 2}
+SHA = hashlib.sha256(b"data").hexdigest()
 
 
-def big(folder: Path, letter: bytes = b"x") -> tuple[Path, str]:
-    data = letter * (11 * MIB)
-    path = folder / "big"
-    path.write_bytes(data)
-    return path, hashlib.sha256(data).hexdigest()
+def test_ten_thousand_parts_hold_the_biggest_object_that_there_may_be() -> None:
+    sizes = [Sizes().part_number(number) for number in range(1, 10_001)]
+    assert sum(sizes) > 5 * TIB
+    assert sum(sizes[:1000]) > 7 * GIB  # of what we publish, all parts are small
+    assert min(sizes) == sizes[0] == 8 * MIB
+    assert max(sizes) <= 5 * GIB
+    assert sizes == sorted(sizes)
 
 
-@pytest.fixture
-def parts(s3_server: str, bucket: str) -> S3Store:
-    return S3Store(f"s3://{bucket}/p", endpoint=s3_server, largest_put=MIB, part=5 * MIB)
-
-
-def test_a_big_file_goes_up_in_parts_and_never_replaces(parts: S3Store, tmp_path: Path) -> None:
-    path, sha256 = big(tmp_path)
-    parts.put("runs/1/x", path, content_type="application/zip", sha256=sha256)
-    parts.put("runs/1/x", path, content_type="application/zip", sha256=sha256)
-    other, other_sha256 = big(tmp_path, b"y")
-    with pytest.raises(PublishError, match="already holds"):
-        parts.put("runs/1/x", other, content_type="application/zip", sha256=other_sha256)
-    with parts.open("runs/1/x") as held:
-        assert hashlib.sha256(held.read()).hexdigest() == sha256
-    assert parts.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
-
-
-def test_a_big_file_that_changed_meanwhile_is_not_stored(parts: S3Store, tmp_path: Path) -> None:
-    path, _ = big(tmp_path)
-    with pytest.raises(PublishError, match="changed"):
-        parts.put("runs/1/x", path, content_type="application/zip", sha256="0" * 64)
-    assert not parts.exists("runs/1/x")
-    assert parts.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
-
-
-def test_an_upload_cut_off_is_no_object_and_is_swept_after_a_day(
-    parts: S3Store, s3_server: str, bucket: str, tmp_path: Path
-) -> None:
-    client = boto3.client("s3", endpoint_url=s3_server)
-    upload = client.create_multipart_upload(Bucket=bucket, Key="p/runs/1/x")["UploadId"]
-    client.upload_part(Bucket=bucket, Key="p/runs/1/x", UploadId=upload, PartNumber=1, Body=b"x" * 5 * MIB)
-    assert not parts.exists("runs/1/x")
-    assert list(parts.list()) == []
-    assert parts.sweep(a_day_before(datetime(2009, 1, 1, tzinfo=UTC))) == 0
-    assert parts.sweep(datetime.now(UTC) + timedelta(days=1)) == 1
+@pytest.mark.parametrize("size", [5 * GIB + 1, 6 * GIB, 5 * TIB])
+def test_parts_of_a_copy_meet_and_are_few_and_small_enough(size: int) -> None:
+    parts = Sizes().copy_parts(size)
+    assert parts[0][0] == 0
+    assert parts[-1][1] == size
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(parts))
+    assert len(parts) <= 10_000
+    assert max(stop - start for start, stop in parts) <= 5 * GIB
 
 
 def test_a_bucket_that_does_not_exist_is_one_clear_error(s3_server: str, credentials: None, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"data")
     store = S3Store("s3://no-such-bucket-here", endpoint=s3_server)
     with pytest.raises(PublishError, match="OA_STORE"):
-        store.put("x", tmp_path / "file", content_type="", sha256=hashlib.sha256(b"data").hexdigest())
-
-
-class Refusing(BaseHTTPRequestHandler):
-    """An S3 server that answers everything with the server's `code` and `status`."""
-
-    def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.asked += 1  # type: ignore[attr-defined]
-        body = f"<Error><Code>{self.server.code}</Code><Message>no</Message></Error>".encode()  # type: ignore[attr-defined]
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_PUT = do_POST = do_GET = answer  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def refusing() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    server.asked = 0  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+        store.put("x", tmp_path / "file", content_type="", sha256=SHA)
 
 
 @pytest.mark.parametrize(
@@ -102,25 +50,40 @@ def refusing() -> Iterator[ThreadingHTTPServer]:
     [
         pytest.param(403, "AccessDenied", "s3:PutObject", 1, id="the policy denies"),
         pytest.param(403, "RequestTimeTooSkewed", "clock", 1, id="our clock is wrong"),
+        pytest.param(403, "InvalidAccessKeyId", "not known", 1, id="nobody knows us"),
+        pytest.param(400, "ExpiredToken", "expired", 1, id="we are too late"),
         pytest.param(503, "SlowDown", "run again later", 2, id="the bucket is overloaded"),
-        pytest.param(500, "InternalError", "settings", 2, id="the server fails"),
+        pytest.param(500, "InternalError", "run again later", 2, id="the server fails"),
+        pytest.param(418, "Teapot", "settings", 1, id="nobody knows what"),
     ],
 )
 def test_a_refusal_is_one_error_with_its_cure(
-    refusing: ThreadingHTTPServer, credentials: None, tmp_path: Path, status: int, code: str, cure: str, asked: int
+    s3_server: str, credentials: None, tmp_path: Path, status: int, code: str, cure: str, asked: int
 ) -> None:
-    refusing.status, refusing.code = status, code  # type: ignore[attr-defined]
-    store = S3Store("s3://bucket", endpoint=f"http://127.0.0.1:{refusing.server_port}", retries=TWICE)
     (tmp_path / "file").write_bytes(b"data")
-    with pytest.raises(PublishError) as caught:
-        store.put("x", tmp_path / "file", content_type="", sha256=hashlib.sha256(b"data").hexdigest())
+    with proxy_before(s3_server) as proxy:
+        proxy.faults = [Fault("PUT", refuse(status, code), times=100)]
+        store = S3Store("s3://bucket", endpoint=proxy.url, retries=TWICE)
+        with pytest.raises(PublishError) as caught:
+            store.put("x", tmp_path / "file", content_type="", sha256=SHA)
     assert code in str(caught.value)
     assert cure in caught.value.cure
     assert "s3cr3t-w0rd" not in str(caught.value)
-    assert refusing.asked == asked  # type: ignore[attr-defined]
+    assert len(proxy.asked) == asked
 
 
-def test_a_server_that_is_not_there_is_one_clear_error(credentials: None, tmp_path: Path) -> None:
-    store = S3Store("s3://bucket", endpoint="http://127.0.0.1:1", retries={"mode": "standard", "total_max_attempts": 1})
-    with pytest.raises(PublishError, match="reached"):
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "not an address"])
+def test_a_server_that_is_not_there_is_one_clear_error(credentials: None, endpoint: str) -> None:
+    store = S3Store("s3://bucket", endpoint=endpoint, retries=ONCE)
+    with pytest.raises(PublishError, match=r"could not be asked.*OA_S3_ENDPOINT"):
         store.exists("x")
+
+
+def test_without_credentials_the_error_says_so(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(PublishError, match="credentials"):
+        S3Store("s3://bucket", endpoint=s3_server, retries=ONCE).exists("x")

@@ -25,6 +25,7 @@ from oa_pipeline.samples import install
 from oa_pipeline.settings import Settings
 from oa_pipeline.up.graphql import Webserver
 from oa_pipeline.up.system import child_environment
+from oa_pipeline_tests.ledger.life import counts_by_status
 
 PROGRAM = (
     "import sys; from oa_pipeline.settings import Settings; from oa_pipeline.up import up; "
@@ -163,8 +164,8 @@ def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
         hanging = webserver.launch(key("hangs"))
         answer = webserver.ask(BACKFILL, {"params": params})["launchPartitionBackfill"]
         assert answer["__typename"] == "LaunchBackfillSuccess", answer
-        wait_until(lambda: queries.counts_by_status(engine).get("succeeded", 0) == 2, 120)
-        assert queries.counts_by_status(engine) == {"succeeded": 2, "running": 1}
+        wait_until(lambda: counts_by_status(engine).get("succeeded", 0) == 2, 120)
+        assert counts_by_status(engine) == {"succeeded": 2, "running": 1}
         latest = queries.latest_runs(engine, [key("a"), key("b")])
         tags = {
             run["runId"]: {tag["key"]: tag["value"] for tag in run["tags"]}
@@ -182,7 +183,7 @@ def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
         former = queries.run(engine, first["id"])
         assert former is not None
         assert (former["status"], former["successor"]) == ("lost", second["id"])
-        assert queries.counts_by_status(engine) == {"succeeded": 2, "lost": 1, "running": 1}
+        assert counts_by_status(engine) == {"succeeded": 2, "lost": 1, "running": 1}
         engine.dispose()
         processes = up.below()
         up.process.send_signal(signal.SIGINT)

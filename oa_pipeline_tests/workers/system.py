@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import BetaWarning, DagsterInstance, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -28,6 +29,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.up.services import program
+from oa_pipeline.up.system import listening
 
 TOP = Path(__file__).resolve().parents[2]
 LOCATION = "oa_pipeline_tests.workers.location"
@@ -72,8 +74,20 @@ class System:
     location: str = LOCATION
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    def code_server(self) -> subprocess.Popen[bytes]:
+        """A server of the code location, whose sensors and schedules the daemon then looks at."""
+        socket = self.folder / "code.sock"
+        socket.unlink(missing_ok=True)
+        (self.folder / "workspace.yaml").write_text(
+            f"load_from: [{{grpc_server: {{socket: {socket}, location_name: tests}}}}]\n"
+        )
+        command = ["code-server", "start", "-m", self.location, "--location-name", "tests", "--socket", str(socket)]
+        process = self._start("code-server", [program("dagster"), *command])
+        self.until(lambda: listening(socket), "a code server")
+        return process
+
     def daemon(self) -> subprocess.Popen[bytes]:
-        """Dagster's daemon, without a code location: nothing here needs one."""
+        """Dagster's daemon; without a code location unless a code server was started before."""
         return self._start("daemon", [program("dagster-daemon"), "run", "-w", str(self.folder / "workspace.yaml")])
 
     def worker(self, *options: str, slots: int = 2, log: str = "worker") -> subprocess.Popen[bytes]:
@@ -103,10 +117,21 @@ class System:
         return run_id
 
     def create(self, name: str, **tags: str) -> str:
+        """A run of a job of the tests' code location."""
+        return self._create(name, lambda op: {"ops": {op: {"config": {"folder": str(self.scratch)}}}}, tags)
+
+    def process(self, key: str, *, force: bool = False, **tags: str) -> str:
+        """Puts a run of the asset `source` into Dagster's queue and gives its id."""
+        config = {"ops": {"source": {"config": {"force": force}}}}
+        return self.submit(self._create("process", lambda _op: config, {"dagster/partition": key, **tags}))
+
+    def _create(self, name: str, config: Callable[[str], Any], tags: Mapping[str, str]) -> str:
         repository = ReconstructableRepository.for_module(self.location, "defs", str(TOP))
-        definition = repository.get_definition().get_job(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BetaWarning)  # Dagster's own, of what it passes on to itself
+            definition = repository.get_definition().get_job(name)
         op_name = next(iter(definition.graph.node_dict))
-        schema = {"ops": {op_name: {"config": {"folder": str(self.scratch)}}}}
+        schema = config(op_name)
         run = self.instance.create_run_for_job(
             definition,
             run_config=schema,
@@ -152,6 +177,10 @@ class System:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(statement))]
 
+    def ready(self) -> None:
+        """Waits for a worker that takes runs."""
+        self.until(lambda: self.rows("SELECT 1 FROM oa.heartbeats WHERE NOT draining"), "a worker")
+
     def kill_tree(self, process: subprocess.Popen[bytes]) -> list[psutil.Process]:
         """SIGKILL for the worker alone; what was below it."""
         below = psutil.Process(process.pid).children(recursive=True)
@@ -166,19 +195,28 @@ class System:
 
 
 @contextlib.contextmanager
-def system(folder: Path, url: str, *, resume: int = 1, silent: int = 3, start_timeout: int = 60) -> Iterator[System]:
-    """An instance of Dagster on an empty database with an empty ledger."""
+def system(
+    folder: Path,
+    url: str,
+    *,
+    resume: int = 1,
+    silent: int = 3,
+    start_timeout: int = 60,
+    location: str = LOCATION,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[System]:
+    """An instance of Dagster on an empty database with an empty ledger; `more` are settings for what runs."""
     upgrade(url)
     (folder / "dagster.yaml").write_text(YAML.format(resume=resume, silent=silent, start_timeout=start_timeout))
     (folder / "workspace.yaml").write_text("load_from: []\n")
-    ours = {"OA_DATABASE_URL": url, "OA_HOME": str(folder / "oa"), "DAGSTER_HOME": str(folder)}
+    ours = {"OA_DATABASE_URL": url, "OA_HOME": str(folder / "oa"), "DAGSTER_HOME": str(folder), **(more or {})}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OA_")} | ours
     former = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     made = None
     try:
         with DagsterInstance.from_config(str(folder)) as instance:
-            made = System(folder, environment, instance, ledger_engine(url))
+            made = System(folder, environment, instance, ledger_engine(url), location)
             yield made
             below = [
                 p for s in made.started if s.poll() is None for p in psutil.Process(s.pid).children(recursive=True)

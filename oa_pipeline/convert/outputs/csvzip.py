@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZipFile
 
 import polars as pl
 
+from ...zips.members import Deflating, append_bytes, append_deflated
+from ...zips.vrt import points_vrt, summary_vrt
 from ..batch import Points
 from ..task import Output
 from .block import Block
 from .sinks import CHUNK, described, text_bytes
 from .summary import SpatialSummary
-from .zipmembers import Deflating, append_bytes, append_deflated
 
 COLUMNS = ("number", "street", "unit", "city", "district", "region", "postcode", "id")
 HEADER = ",".join(("LON", "LAT", *COLUMNS, "HASH")).upper() + "\r\n"
@@ -85,7 +85,7 @@ class CsvZipWriter:
         base, name = str(self._base), self._base.name
         with ZipFile(self._path, "w") as archive:
             append_bytes(archive, "README.txt", self._readme.text())
-            append_bytes(archive, f"{base}.vrt", _vrt(name))
+            append_bytes(archive, f"{base}.vrt", points_vrt(name))
             append_deflated(
                 archive,
                 f"{base}.csv",
@@ -95,7 +95,7 @@ class CsvZipWriter:
                 packed_size=self._spool.stat().st_size,
             )
             append_bytes(archive, f"summary/{base}-summary.csv", self._summary.as_csv())
-            append_bytes(archive, f"summary/{base}-summary.vrt", _summary_vrt(f"{name}-summary"))
+            append_bytes(archive, f"summary/{base}-summary.vrt", summary_vrt(f"{name}-summary"))
         self._spool.unlink()
         return described(self._path, self._rows)
 
@@ -128,30 +128,3 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as held:
         while data := held.read(CHUNK):
             yield data
-
-
-def _vrt(name: str) -> bytes:
-    return f"""<OGRVRTDataSource>
-    <OGRVRTLayer name={quoteattr(name)}>
-        <SrcDataSource relativeToVRT="1">{escape(name)}.csv</SrcDataSource>
-        <GeometryType>wkbPoint</GeometryType>
-        <LayerSRS>EPSG:4326</LayerSRS>
-        <GeometryField encoding="PointFromColumns" x="LON" y="LAT"/>
-    </OGRVRTLayer>
-</OGRVRTDataSource>
-""".encode()
-
-
-def _summary_vrt(name: str) -> bytes:
-    return f"""<OGRVRTDataSource>
-    <OGRVRTLayer name={quoteattr(name)}>
-        <SrcDataSource relativeToVRT="1">{escape(name)}.csv</SrcDataSource>
-        <GeometryType>wkbPolygon</GeometryType>
-        <LayerSRS>EPSG:4326</LayerSRS>
-        <GeometryField encoding="WKT" field="area"/>
-        <Field name="count" src="count" type="Integer64"/>
-        <Field name="lon" src="lon" type="Real"/>
-        <Field name="lat" src="lat" type="Real"/>
-    </OGRVRTLayer>
-</OGRVRTDataSource>
-""".encode()

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ...crash import point
 from ...errors import ConverterDied, ConvertError, Problem, WallError
 from ..drivers import gdal_environment
 from ..task import Limits, Outcome, Task
@@ -171,6 +172,7 @@ class Converter:
             "required": self._required,
         }
         with follow.ask(self._send, job):
+            point("convert.started")
             report = follow.until_done()
         return _answer(report, follow.stderr.text(), work, limits)
 

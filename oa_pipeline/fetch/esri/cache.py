@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 from isal import igzip, igzip_lib
 
+from ...crash import point
 from ...errors import FetchError
 
 _gzip: Any = igzip.IGzipFile  # comes without types
@@ -80,6 +81,7 @@ class Cache:
 
     def add(self, features: Sequence[msgspec.Raw], done: int, highest: int | None) -> None:
         """A page's features. When it returns they are safe from the process's death."""
+        point("fetch.first-byte")
         self.position.done = done
         self.position.highest = highest
         self.position.features += len(features)

@@ -1,0 +1,62 @@
+"""The asset `tile_index`: a zip for each square degree. What is done stands in `publish.tiles`."""
+
+# Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+from typing import TYPE_CHECKING, Any
+
+from dagster import AssetExecutionContext, AssetKey, DataVersion, Failure, MaterializeResult, ResourceParam, asset
+
+from .. import __version__
+from ..orchestration.workplace import Workplace
+from .source import SOURCE
+
+if TYPE_CHECKING:
+    from ..publish.tiles.index import Indexed
+
+TILE_INDEX = AssetKey("tile_index")
+MOST_LINES = 50  # of what was left out; every event is stored for good
+MIB = 1024 * 1024
+
+
+@asset(
+    key=TILE_INDEX,
+    deps=[SOURCE],
+    code_version=__version__,
+    group_name="collections",
+    kinds={"python"},
+    owners=["team:openaddresses"],
+    description=(
+        "All freely shareable addresses by square degree, a zip each. Only tiles whose results have changed are made "
+        "again; what has no addresses left goes. All changes become current at once."
+    ),
+)
+def tile_index(context: AssetExecutionContext, workplace: ResourceParam[Workplace]) -> MaterializeResult[Any]:
+    """Brings the tile index up to date."""
+    from ..errors import OAError
+    from ..orchestration import attempt
+    from ..orchestration.upkeep import index
+
+    try:
+        done = index(workplace, dagster_run_id=context.run.run_id)
+    except OAError as error:
+        attempt.leave_if_lost(workplace.ledger())
+        raise Failure(f"What was published before stays: {error}", allow_retries=False) from error
+    return MaterializeResult(metadata=metadata_of(done), data_version=DataVersion(done.version[:16]))
+
+
+def metadata_of(done: "Indexed") -> dict[str, Any]:
+    """What a person wants to see of the index that is current now."""
+    from .metadata import table
+
+    found: dict[str, Any] = {
+        "status": "unchanged" if done.build is None else f"build {done.build}",
+        "tiles": done.tiles,
+        "dagster/row_count": done.rows,
+        "sources": done.sources,
+        "MiB": round(done.bytes / MIB, 3),
+        "tiles made": done.made,
+        "tiles removed": done.removed,
+        "results read": done.read,
+        "left out": len(done.left_out),
+        "left out, and why": table(("key", "why"), done.left_out[:MOST_LINES]),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,114 @@
+"""When collections are made: every night and when a set has ended, not after every one of thousands of sources."""
+
+# Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+from typing import Any
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    ResourceParam,
+    RunRequest,
+    RunsFilter,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    define_asset_job,
+    in_process_executor,
+    schedule,
+    sensor,
+)
+
+from ..assets.collections import COLLECTIONS, JOB
+from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, KIND_TAG, PRIORITY_TAG
+from ..orchestration.workplace import Workplace
+from ..settings import Settings
+
+LOOK_SECONDS = 60
+TAGS = {KIND_TAG: COLLECT, PRIORITY_TAG: COLLECT_PRIORITY}
+UNDER_WAY = (
+    DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)  # fmt: skip
+
+
+def collections_job() -> Any:
+    """The job that makes them."""
+    return define_asset_job(JOB, selection=[COLLECTIONS], tags=TAGS, executor_def=in_process_executor)
+
+
+def collections_schedule(settings: Settings, job: Any) -> ScheduleDefinition:
+    """Makes them when OA_COLLECT_SCHEDULE says so; by itself only where there is a source repository of one's own."""
+
+    @schedule(
+        name="collections_nightly",
+        cron_schedule=settings.collect_schedule,
+        execution_timezone="UTC",
+        job=job,
+        default_status=DefaultScheduleStatus.RUNNING if settings.sources else DefaultScheduleStatus.STOPPED,
+        description="Makes the regional files of what the sources' latest results are by then.",
+    )
+    def nightly(context: ScheduleEvaluationContext, workplace: ResourceParam[Workplace]) -> RunRequest | SkipReason:
+        return tonight(context.instance, workplace)
+
+    return nightly
+
+
+def tonight(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipReason:
+    """One tick: nothing where a run is under way already, or where what was published before is the better choice."""
+    from ..orchestration.collect import doubt
+
+    if busy := under_way(instance):
+        return SkipReason(f"run {busy} is under way")
+    reason = doubt(workplace.ledger())
+    return SkipReason(f"nothing is collected: {reason}") if reason else RunRequest(tags=TAGS)
+
+
+def collections_sensor(job: Any) -> SensorDefinition:
+    """Makes them once a set has ended."""
+
+    @sensor(
+        name="collections_after_set",
+        job=job,
+        minimum_interval_seconds=LOOK_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Makes the regional files once a set has ended.",
+    )
+    def after_set(context: SensorEvaluationContext, workplace: ResourceParam[Workplace]) -> RunRequest | SkipReason:
+        return look(context.instance, workplace)
+
+    return after_set
+
+
+def look(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipReason:
+    """One look: a set that has ended since the newest build began is worth a new one."""
+    from ..errors import OAError
+    from ..ledger import builds, sets
+    from ..orchestration.collect import KIND, doubt
+
+    try:
+        engine = workplace.ledger()
+        over = sets.ended_after(engine, 0, limit=1)
+        begun = builds.newest(engine, KIND)
+        if not over:
+            return SkipReason("no set has ended")
+        ended = over[-1]
+        if begun is not None and begun["started_at"] >= ended["ended_at"]:
+            return SkipReason(f"build {begun['id']} began after set {ended['id']} had ended")
+        if busy := under_way(instance):
+            return SkipReason(f"run {busy} is under way")
+        reason = doubt(engine)
+    except OAError as error:
+        return SkipReason(f"sets were not looked at: {error}")
+    if reason:
+        return SkipReason(f"nothing is collected: {reason}")
+    return RunRequest(run_key=f"set/{ended['id']}", tags=TAGS)
+
+
+def under_way(instance: DagsterInstance) -> str:
+    """The run of the job that has not ended; empty where there is none."""
+    found = instance.get_run_records(RunsFilter(job_name=JOB, statuses=list(UNDER_WAY)), limit=1)
+    return found[0].dagster_run.run_id if found else ""

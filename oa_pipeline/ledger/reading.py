@@ -1,0 +1,30 @@
+"""How the ledger's answers come: a query's rows as plain mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from .engine import in_transaction
+
+Row = Mapping[str, Any]
+Engine = sa.Engine  # for those who pass it on and speak no SQL
+
+
+def rows(engine: sa.Engine, query: sa.Executable) -> list[Row]:
+    """All rows of the query, by column name."""
+
+    def work(connection: sa.Connection) -> list[Row]:
+        found = connection.execute(query)
+        names = tuple(found.keys())
+        return [dict(zip(names, values, strict=True)) for values in found]
+
+    return in_transaction(engine, work)
+
+
+def row(engine: sa.Engine, query: sa.Executable) -> Row | None:
+    """The first row of the query; None where there is none."""
+    found = rows(engine, query)
+    return found[0] if found else None

@@ -1,0 +1,112 @@
+"""Which runs count, taken once: of everything that is in the source repository now, or of one set.
+
+One statement each, and so of one moment: whoever builds something of many runs asks once, records the run ids, and
+builds of those rows however the ledger goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from .reading import Row, rows
+from .tables import RunStatus, partitions, pointers, runs, set_members
+
+# What a list of many runs shows of each: not its log of counters, validators and walls.
+BRIEF = (
+    "status", "problem", "detail", "warnings", "tests_passed", "held_because", "code_version", "blob_sha", "commit_sha",
+    "rows", "content_hash", "data_version", "outputs", "geometry_type", "bounds", "cache_size", "cache_md5", "licence",
+    "attribution_required", "attribution_name", "share_alike", "website", "seconds", "copy_of", "pruned_at",
+    "started_at", "ended_at",
+)  # fmt: skip
+
+
+def runs_to_date(engine: sa.Engine, *, layer: str | None = None) -> list[Row]:
+    """The latest good run of every data source that is in the repository now, ordered by key.
+
+    Each row is the run's, with `first`: whether the data source is the first of its layer in its file. A newer run
+    that failed, was skipped, held or lost hides nothing; a data source without any good run has no row, nor has one
+    that left the repository or that only a pull request proposes.
+    """
+    query = (
+        sa.select(runs, partitions.c.first)
+        .join(pointers, pointers.c.run_id == runs.c.id)
+        .join(partitions, partitions.c.key == pointers.c.key)
+        .where(*_in_the_repository())
+        .order_by(pointers.c.key)
+    )
+    if layer is not None:
+        query = query.where(partitions.c.layer == layer)
+    return rows(engine, query)
+
+
+def state_to_date(engine: sa.Engine, *, after: str = "", limit: int | None = None) -> list[Row]:
+    """How every data source that is in the repository now stands, ordered by key; at most `limit` keys after `after`.
+
+    A row has `key`, `source`, `layer`, `name`, `first`, then of its latest good run, or of its newest ended one where
+    there is no good one, `run_id` and the columns of BRIEF; these are None where no run has ended.
+    """
+    newest = runs.alias("newest")
+    ended = (
+        sa.select(newest.c.id)
+        .where(newest.c.key == partitions.c.key, newest.c.status != RunStatus.RUNNING.value)
+        .order_by(newest.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    counts = sa.func.coalesce(pointers.c.run_id, ended)
+    query = (
+        sa.select(*_identity(), runs.c.id.label("run_id"), *_brief())
+        .select_from(partitions)
+        .outerjoin(pointers, pointers.c.key == partitions.c.key)
+        .outerjoin(runs, runs.c.id == counts)
+        .where(*_in_the_repository(), partitions.c.key > after)
+        .order_by(partitions.c.key)
+    )
+    return rows(engine, query if limit is None else query.limit(limit))
+
+
+def runs_of_set(engine: sa.Engine, set_id: int, *, after: str = "", limit: int | None = None) -> list[Row]:
+    """How every member of the set stands, ordered by key; at most `limit` keys after `after`.
+
+    A row has `key`, `source`, `layer`, `name`, `first`, `step`, `host`, `good_run_id` (the latest good run there is by
+    now, of this set or any other), then `run_id` and the columns of BRIEF of its newest ended run in this set; these
+    are None where none has ended.
+    """
+    ended = (
+        sa.select(runs.c.id.label("run_id"), *_brief())
+        .where(runs.c.set_id == set_members.c.set_id, runs.c.key == set_members.c.key)
+        .where(runs.c.status != RunStatus.RUNNING.value)
+        .order_by(runs.c.id.desc())
+        .limit(1)
+        .lateral("ended")
+    )
+    query = (
+        sa.select(
+            *_identity(),
+            set_members.c.step,
+            set_members.c.host,
+            pointers.c.run_id.label("good_run_id"),
+            *ended.c,
+        )
+        .select_from(set_members)
+        .join(partitions, partitions.c.key == set_members.c.key)
+        .outerjoin(pointers, pointers.c.key == set_members.c.key)
+        .outerjoin(ended, sa.true())
+        .where(set_members.c.set_id == set_id, set_members.c.key > after)
+        .order_by(set_members.c.key)
+    )
+    return rows(engine, query if limit is None else query.limit(limit))
+
+
+def _in_the_repository() -> tuple[sa.ColumnElement[bool], ...]:
+    return partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)
+
+
+def _identity() -> tuple[sa.Column[Any], ...]:
+    return tuple(partitions.c[name] for name in ("key", "source", "layer", "name", "first"))
+
+
+def _brief() -> tuple[sa.Column[Any], ...]:
+    return tuple(runs.c[name] for name in BRIEF)

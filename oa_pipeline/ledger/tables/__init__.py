@@ -1,0 +1,19 @@
+"""The ledger's tables, schema `oa` of the one database that Dagster uses too.
+
+Types that cannot lie: a status is an enum, an outcome is a column a fact, and constraints hold what must be true of
+every row. Migrations create these; a test holds the two together.
+"""
+
+from .base import SCHEMA, metadata
+from .github import Debt, DeliveryStatus, JobStatus, deliveries, job_members, jobs, outbox
+from .publications import BuildStatus, artifacts, builds, tiles, zips
+from .runs import RunStatus, late_results, partitions, pointers, renames, run_numbers, runs
+from .sets import Outcome, SetStatus, Step, set_members, sets
+from .workers import Stage, assignments, heartbeats
+
+__all__ = [
+    "SCHEMA", "BuildStatus", "Debt", "DeliveryStatus", "JobStatus", "Outcome", "RunStatus", "SetStatus", "Stage",
+    "Step", "artifacts", "assignments", "builds", "deliveries", "heartbeats", "job_members", "jobs", "late_results",
+    "metadata", "outbox", "partitions", "pointers", "renames", "run_numbers", "runs", "set_members", "sets", "tiles",
+    "zips",
+]  # fmt: skip

@@ -1,0 +1,145 @@
+"""The running system and a pull request: webhook, sensors, a worker, and GitHub's answers."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from oa_pipeline.ledger import queries
+from oa_pipeline_tests.automation.publishers import Publishers
+from oa_pipeline_tests.servers import Server, serve
+from oa_pipeline_tests.workers.system import System, system
+
+from ..web.conftest import free_port
+from .fake import BOT, TOKEN, FakeGitHub, Pull, fake_github
+from .sources import source
+
+SECRET = "the webhook's secret"
+A, B, C = "sources/us/ca/a.json", "sources/us/ca/b.json", "sources/us/ca/c.json"
+ROWS = "x,y,number,street\n" + "".join(f"-122.{n},37.{n},{n},Main St\n" for n in range(1, 21))
+
+
+@dataclass
+class Running:
+    github: FakeGitHub
+    website: Server
+    publishers: Publishers
+    system: System
+    port: int
+
+    def deliver(self, event: tuple[str, Any]) -> None:
+        assert self.github.deliver(event, f"http://127.0.0.1:{self.port}/hook", SECRET)[0] == 202
+
+    def states(self, sha: str) -> list[str]:
+        return [each["state"] for each in self.github.statuses.get(sha, [])]
+
+    def report(self, pull: Pull) -> str:
+        (body,) = [c["body"] for c in self.github.comments.get(pull.number, []) if c["user"]["login"] == BOT]
+        return str(body)
+
+    def source(self, name: str, path: str, **more: Any) -> str:
+        return source(name, data=f"{self.website.url}/{path}", **more)
+
+
+@pytest.fixture(scope="module")
+def running(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    from oa_pipeline_tests.database import temporary
+
+    folder = tmp_path_factory.mktemp("system")
+    publishers = Publishers(files={"/a.csv": ROWS, "/b.csv": ROWS})
+    with fake_github() as github, serve(publishers) as website:
+        port = free_port()
+        more = {
+            "OA_DEV": "1",
+            "OA_ALLOW_LOCAL_SOURCES": "1",
+            "OA_SOURCES": f"github:{github.repository}",
+            "OA_SYNC_SECONDS": "5",
+            "OA_GITHUB_API": github.url,
+            "OA_GITHUB_TOKEN": TOKEN,
+            "OA_GITHUB_SECRETS": SECRET,
+            "OA_WEB_PORT": str(port),
+            "OA_STORE": str(folder / "store"),
+        }
+        for url in temporary(server, "template1"):
+            with system(folder, url, location="oa_pipeline.definitions", more=more) as running:
+                held = Running(github, website, publishers, running, port)
+                github.push({A: held.source("city", "a.csv")})
+                running.code_server()
+                running.daemon()
+                running.worker()
+                running._start("web", [sys.executable, "-m", "oa_pipeline", "web"])
+                running.ready()
+                running.until(lambda: answers(port), "the site")
+                yield held
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_pull_request_is_answered_mended_and_merged(running: Running) -> None:
+    github, publishers = running.github, running.publishers
+    publishers.unwell = {"/b.csv"}
+    pull = github.open_pull(
+        {
+            A: running.source("city", "a.csv", website="https://example.com/new"),
+            B: running.source("city", "b.csv"),
+            C: running.source("city", "c.csv").replace('"http"', "7"),
+        }
+    )
+    began = time.monotonic()
+
+    running.deliver(github.pull_event(pull, "opened"))
+    running.system.until(lambda: running.states(pull.head), "a first status", 30)
+    pending = time.monotonic() - began
+    running.system.until(lambda: "failure" in running.states(pull.head), "a failure", 90)
+    running.system.until(lambda: done(running, pull), "the end of the job", 90)
+    print(f"pending after {pending:.1f} s, all done after {time.monotonic() - began:.1f} s")
+
+    assert running.states(pull.head) == ["pending", "failure"] or running.states(pull.head) == ["failure"]
+    last = github.statuses[pull.head][-1]["description"]
+    assert last == f"Failed on {B}, {C} from {A}, {B}, {C}"
+    running.system.until(lambda: "Could not download source data" in running.report(pull), "the report", 60)
+    report = running.report(pull)
+    assert re.search(r"\b20\b", report), "the rows of the good one"
+    assert "protocol" in report, "what is wrong with the invalid one"
+    assert queries.run(running.system.engine, 1) is not None
+
+    # the push that mends it
+    publishers.unwell = set()
+    first = [c["id"] for c in github.comments[pull.number]]
+    head = github.push_to(pull, {C: running.source("city", "b.csv"), B: running.source("city", "b.csv", website="x")})
+    running.deliver(github.pull_event(pull, "synchronize"))
+    running.system.until(lambda: "success" in running.states(head), "success", 120)
+    running.system.until(lambda: "Failed" not in running.report(pull), "the comment edited", 60)
+    assert [c["id"] for c in github.comments[pull.number]] == first
+
+    # the merge: what was checked is published as it is
+    given = dict(publishers.given)
+    merged = github.merge(pull)
+    before = github.objects.commits[merged].parents[0]
+    running.deliver(github.pull_event(pull, "closed"))
+    time.sleep(0.1)
+    running.deliver(github.push_event(before))
+    running.system.until(lambda: "success" in running.states(merged), "success of the merge", 120)
+    for name in ("b", "c"):
+        run = queries.latest_good_run(running.system.engine, f"us/ca/{name}/addresses/city")
+        assert run is not None
+        assert (run["rows"], run["pull_request"]) == (20, None)
+        assert all(output["key"].startswith(f"runs/{run['id']}/") for output in run["outputs"].values())
+    assert dict(publishers.given) == given, "nothing was downloaded again"
+
+
+def done(running: Running, pull: Pull) -> bool:
+    from oa_pipeline.ledger import jobs
+
+    job = jobs.of_pull_request(running.system.engine, pull.number)[0]
+    return job["ended_at"] is not None
