@@ -2,7 +2,8 @@
 
 Each line alternates the oracle on a tenth of the rows (scaled) with `oa process-one` on all of them, and shows medians.
 The oracle writes GeoJSON only; so does the pipeline here, except in the lines marked "all outputs".
-`make bench ARGS="--only csv --conforms join --alternations 1"` measures a part.
+`make bench ARGS="--only csv --conforms join --alternations 1"` measures a part, `--quick` a little of everything.
+Each line says how busy the machine was: what is measured above a load of one or two is worth little.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -25,6 +27,8 @@ from benchmarks.conforms import CONFORMS
 from benchmarks.measure import Cost, run
 
 MIB = 1024 * 1024
+MOST_BYTES = 600_000_000  # of memory, for any number of rows
+GROWTH = 0.15  # of memory, from the usual number of rows to four times as many
 
 
 @dataclass(frozen=True)
@@ -144,15 +148,22 @@ def ours(folder: Path, name: str, conform: str, rows: int, formats: str) -> Cost
     return run([oa, "process-one", str(file), str(folder / "out"), "--allow-local", "--formats", formats])
 
 
-def floor(folder: Path, name: str, conform: str, rows: int) -> str:
-    """GDAL's own reading of the columns that the conform names, where GDAL reads the format."""
+def floor(folder: Path, name: str, conform: str, rows: int) -> float:
+    """CPU seconds of GDAL's own reading of the columns that the conform names; 0 where GDAL does not read."""
     if name in {"csv", "csv-projected", "esri", "geojson"}:
-        return ""
+        return 0.0
     made = make(folder, name, rows)
     held = json.dumps(CONFORMS[conform])
     columns = [column for column in data.attributes(next(data.frames(1))).columns if f'"{column}"' in held]
-    cost = run([sys.executable, "-m", "benchmarks.floor", str(made.plain), *columns])
-    return f"; GDAL alone reads it in {cost.cpu:.1f} CPU s"
+    return run([sys.executable, "-m", "benchmarks.floor", str(made.plain), *columns]).cpu
+
+
+def verdict(reached: float, target: float, floor_cpu: float, oracle_cpu: float) -> str:
+    """Whether the target is reached and, where GDAL reads, what its reading alone would allow."""
+    said = "reached" if reached >= target else f"short of {target:.0f}"
+    if not floor_cpu:
+        return said
+    return f"{said}; GDAL alone reads it in {floor_cpu:.1f} CPU s, {oracle_cpu / floor_cpu:.0f}x"
 
 
 def compare(folder: Path, name: str, conform: str, rows: int, alternations: int) -> None:
@@ -166,20 +177,22 @@ def compare(folder: Path, name: str, conform: str, rows: int, alternations: int)
     by_wall = statistics.median(p.wall * 10 / f.wall for p, f in zip(plain, fast, strict=True))
     cpu = statistics.median(f.cpu for f in fast)
     wall = statistics.median(f.wall for f in fast)
-    verdict = "reached" if by_cpu >= KINDS[name].target else f"short of {KINDS[name].target:.0f}"
+    oracle_cpu = statistics.median(p.cpu for p in plain) * 10
+    said = verdict(by_cpu, KINDS[name].target, floor(folder, name, conform, rows), oracle_cpu)
     print(
-        f"{name:<20}{conform:<10}{statistics.median(p.cpu for p in plain) * 10:>10.1f}{cpu:>10.2f}{wall:>10.2f}"
-        f"{by_cpu:>9.1f}x{by_wall:>9.1f}x{max(f.peak for f in fast) / MIB:>9.0f}  {verdict}"
-        f"{floor(folder, name, conform, rows)}",
+        f"{name:<20}{conform:<10}{oracle_cpu:>10.1f}{cpu:>10.2f}{wall:>10.2f}{by_cpu:>9.1f}x{by_wall:>9.1f}x"
+        f"{max(f.peak for f in fast) / MIB:>9.0f}{os.getloadavg()[0]:>6.1f}  {said}",
         flush=True,
     )
 
 
 def memory(folder: Path, name: str, sizes: list[int]) -> None:
-    """Prints the peak at several lengths, with all outputs written."""
+    """Prints the peak at several lengths, with all outputs written, and how it grows from the second to the last."""
     costs = [ours(folder, name, "join", rows, "geojson,csv,parquet") for rows in sizes]
     peaks = "".join(f"{c.peak / MIB:>12.0f}" for c in costs)
-    print(f"{name:<20}{peaks}    CPU {costs[-1].cpu:.1f} s for the last", flush=True)
+    last, growth = costs[-1], costs[-1].peak / costs[1].peak - 1
+    said = "kept" if growth < GROWTH and last.peak < MOST_BYTES else f"beyond {GROWTH:.0%} or {MOST_BYTES / 1e6:.0f} MB"
+    print(f"{name:<20}{peaks}{growth:>+9.0%}  {said}; CPU {last.cpu:.1f} s for the last", flush=True)
 
 
 def main() -> None:
@@ -188,26 +201,30 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--only", action="append", choices=[*KINDS, "memory", *PARTS], help="repeatable")
     parser.add_argument("--conforms", action="append", choices=list(CONFORMS), help="repeatable")
-    parser.add_argument("--alternations", type=int, default=3)
+    parser.add_argument("--alternations", type=int, help="3, or 1 where it has to be quick")
+    parser.add_argument("--quick", action="store_true", help="one alternation, conform join only; of the parts, paging")
     parser.add_argument("--data", type=Path, help="keep the generated data here for the next time")
     asked = parser.parse_args()
-    chosen = asked.only or [*KINDS, "memory", *PARTS]
+    chosen = asked.only or [*KINDS, "memory", *(["paging"] if asked.quick else PARTS)]
+    alternations = asked.alternations or (1 if asked.quick else 3)
+    conforms = asked.conforms or (["join"] if asked.quick else list(CONFORMS))
     with tempfile.TemporaryDirectory(prefix="oa-bench-") as scratch:
         folder = (asked.data or Path(scratch)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         kinds = [name for name in chosen if name in KINDS]
         if kinds:
-            print(f"{asked.rows:,} rows; the oracle on {asked.rows // 10:,}, scaled; medians of {asked.alternations}")
+            print(f"{asked.rows:,} rows; the oracle on {asked.rows // 10:,}, scaled; medians of {alternations}")
             print(
                 f"{'format':<20}{'conform':<10}{'oracle s':>10}{'CPU s':>10}{'wall s':>10}"
-                f"{'by CPU':>10}{'by wall':>10}{'MiB':>9}"
+                f"{'by CPU':>10}{'by wall':>10}{'MiB':>9}{'load':>6}"
             )
         for name in kinds:
-            for conform in asked.conforms or CONFORMS:
-                compare(folder, name, conform, asked.rows, asked.alternations)
+            for conform in conforms:
+                compare(folder, name, conform, asked.rows, alternations)
         if "memory" in chosen:
             sizes = [asked.rows // 10, asked.rows, asked.rows * 4]
-            print("\npeak resident MiB" + " " * 3 + "".join(f"{rows:>12,}" for rows in sizes) + "  (all outputs)")
+            lengths = "".join(f"{rows:>12,}" for rows in sizes)
+            print(f"\n{'peak resident MiB':<20}{lengths}{'growth':>9}  (all outputs)")
             for name in (asked.only and [n for n in asked.only if n in KINDS]) or ["csv", "geojson", "gpkg"]:
                 memory(folder, name, sizes)
         for name in [name for name in PARTS if name in chosen]:

@@ -7,7 +7,7 @@ some accents and apostrophes, coordinates with seven to nine decimals. Polygons 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import geopandas
@@ -215,6 +215,14 @@ def write_ogr(path: Path, rows: int, *, driver: str, polygons: bool = False) -> 
     """A layer by GDAL, in PROJECTED; `path` is the file or, for a file geodatabase, the folder."""
     for number, frame in enumerate(frames(rows)):
         shapes = footprints(frame) if polygons else np.asarray(shapely.points(*projected(frame)))
-        table = geopandas.GeoDataFrame(attributes(frame).to_pandas(), geometry=shapes, crs=PROJECTED)
-        options = {"ENCODING": "UTF-8"} if driver == "ESRI Shapefile" else {}
-        pyogrio.write_dataframe(table, path, driver=driver, append=number > 0, **options)
+        held = attributes(frame)
+        if driver == "OpenFileGDB":  # which had no longer integers for most of its life
+            held = held.with_columns(pl.col(pl.Int64).cast(pl.Int32))
+        table = geopandas.GeoDataFrame(held.to_pandas(), geometry=shapes, crs=PROJECTED)
+        pyogrio.write_dataframe(table, path, driver=driver, append=number > 0, **_OPTIONS.get(driver, {}))
+
+
+_OPTIONS: Mapping[str, dict[str, str]] = {
+    "ESRI Shapefile": {"ENCODING": "UTF-8"},
+    "OpenFileGDB": {"FID": "ROW_ID"},  # else OBJECTID, a column of ours, is renamed
+}

@@ -173,12 +173,12 @@ def _server(features: int) -> Iterator[str]:
         process.join()
 
 
-def main() -> None:
+def main(features: int = 200_000) -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", type=int, default=200_000)
-    print(table(measure(parser.parse_args().features)))
+    print(table(measure(features)))
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--features", type=int, default=200_000)
+    main(parser.parse_args().features)

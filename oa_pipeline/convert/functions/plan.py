@@ -34,9 +34,10 @@ class _Stage:
 
 
 class Plan:
-    """Grows while a conform is compiled."""
+    """Grows while a conform is compiled. `bare`: columns known to have no white space around their texts."""
 
     def __init__(self) -> None:
+        self.bare: set[Ref] = set()
         self._sources: dict[str, Ref] = {}
         self._nodes: dict[Ref, _Node] = {}
         self._known: dict[Hashable, Ref] = {}

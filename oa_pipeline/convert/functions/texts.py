@@ -18,7 +18,11 @@ _SLOT = re.compile(r"\$([0-9]+)")
 
 def stripped(plan: Plan, cell: Ref) -> Ref:
     """`cell` as Python's strip() leaves it."""
-    return plan.expression("strip", (cell,), lambda text: text.str.strip_chars(WHITE_SPACE))
+    if cell in plan.bare:
+        return cell
+    bare = plan.expression("strip", (cell,), lambda text: text.str.strip_chars(WHITE_SPACE))
+    plan.bare.add(bare)
+    return bare
 
 
 def column(value: Column, at: At) -> Cell:
@@ -57,7 +61,9 @@ def _joined(cells: list[Ref], separator: str, at: At) -> Ref:
     parts = [stripped(at.plan, cell) for cell in cells]
     if len(parts) == 1:
         return parts[0]
-    return at.plan.expression(("join", separator), parts, concatenate)
+    joined = at.plan.expression(("join", separator), parts, concatenate)
+    at.plan.bare.add(joined)  # it begins and ends with a part
+    return joined
 
 
 def first_non_empty(value: FirstNonEmpty, at: At) -> Cell:

@@ -12,10 +12,6 @@ import polars as pl
 from ..batch import Points
 from .sinks import text_bytes
 
-# Bytes that JSON or csv treat specially; one look at a column answers for both. None of them is part of a longer
-# character in UTF-8.
-_ODD = np.isin(np.arange(256), [*range(0x20), *b'",\\'])
-
 _ESCAPED = [chr(c) for c in range(0x20)] + ['"', "\\"]
 _ESCAPES = [json.dumps(c)[1:-1] for c in _ESCAPED]
 
@@ -26,7 +22,12 @@ _LONG_NUMBER = re.compile(r"(?<=[\[,])-?\d+(?:\.\d{8,}(?:e[+-]\d+)?|(?:\.\d+)?e\
 
 def odd_columns(frame: pl.DataFrame, names: Iterable[str]) -> frozenset[str]:
     """The columns in which some cell has a character that must be escaped or quoted somewhere."""
-    return frozenset(name for name in names if _ODD[np.frombuffer(text_bytes(frame[name]), np.uint8)].any())
+    return frozenset(name for name in names if _odd(np.frombuffer(text_bytes(frame[name]), np.uint8)))
+
+
+def _odd(raw: np.ndarray) -> bool:
+    # What JSON or csv treat specially; one look answers for both. None of it is part of a longer character in UTF-8.
+    return bool(((raw < 0x20) | (raw == ord('"')) | (raw == ord(",")) | (raw == ord("\\"))).any())
 
 
 def members(frame: pl.DataFrame, names: tuple[str, ...], odd: frozenset[str]) -> pl.Series:

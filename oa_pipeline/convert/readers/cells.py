@@ -51,9 +51,20 @@ def text_series(name: str, values: Sequence[Any], float_text: Callable[[float], 
     """A String column without nulls from decoded JSON values."""
     try:
         made = pl.Series(name, values, dtype=pl.String, strict=True)
-    except (TypeError, UnicodeEncodeError, pl.exceptions.PolarsError):
-        return pl.Series(name, value_texts(values, float_text), dtype=pl.String, strict=True)
+    except (TypeError, OverflowError, UnicodeEncodeError, pl.exceptions.PolarsError):
+        whole = _whole_numbers(name, values)
+        return pl.Series(name, value_texts(values, float_text), dtype=pl.String) if whole is None else whole
     return made.fill_null("") if made.null_count() else made
+
+
+def _whole_numbers(name: str, values: Sequence[Any]) -> pl.Series | None:
+    """The same where nothing but integers of 64 bits and nulls are held."""
+    if not set(map(type, values)) <= {int, type(None)}:
+        return None
+    try:
+        return pl.Series(name, values, dtype=pl.Int64, strict=True).cast(pl.String).fill_null("")
+    except (TypeError, OverflowError):
+        return None
 
 
 def text_columns(columns: Mapping[str, Sequence[Any]], float_text: Callable[[float], str]) -> pl.DataFrame:

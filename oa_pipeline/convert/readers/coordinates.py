@@ -35,14 +35,13 @@ class Coordinates:
 
 
 def parse_coordinates(text: pl.DataFrame, names: list[str]) -> list[Coordinates]:
-    """All cells of some String columns without nulls, in one pass."""
+    """All cells of some String columns without nulls, in one pass; those with commas in a second one."""
     plans = []
     for i, name in enumerate(names):
-        number = pl.col(name).str.replace(",", ".", literal=True)
         plans += [
-            number.cast(pl.Float64, strict=False).alias(f"{i} value"),
+            pl.col(name).cast(pl.Float64, strict=False).alias(f"{i} value"),
             (pl.col(name).str.len_bytes() == 0).alias(f"{i} empty"),
-            number.str.starts_with("+").any().alias(f"{i} plus"),
+            pl.col(name).str.starts_with("+").any().alias(f"{i} plus"),
         ]
     made = text.select(plans)
     return [
@@ -57,16 +56,16 @@ def parse_coordinates(text: pl.DataFrame, names: list[str]) -> list[Coordinates]
 
 
 def _settled(cells: pl.Series, values: np.ndarray, empty: np.ndarray, *, plus: bool) -> Coordinates:
-    """The cells that the cast would not have are read one by one, each distinct text once.
+    """The cells that the cast would not have are cast with points for commas, or else read one by one.
 
     The cast is as strict as the pattern but for a leading plus and the names of what is not finite.
     """
-    clean = np.isfinite(values)
-    if plus:
-        clean &= ~cells.str.starts_with("+").to_numpy()
-    odd = ~clean & ~empty
-    if not clean.all():
-        values = np.where(clean, values, math.nan)
+    values = _cast(cells, values, plus=plus)
+    odd = np.isnan(values) & ~empty
+    if odd.any():
+        texts = cells.filter(pl.Series(odd)).str.replace(",", ".", literal=True)
+        values[odd] = _cast(texts, texts.cast(pl.Float64, strict=False).to_numpy(), plus=True)
+        odd = np.isnan(values) & ~empty
     if odd.any():
         texts = cells.filter(pl.Series(odd))
         known = {text: parse_coordinate(text) for text in texts.unique().to_list()}
@@ -74,6 +73,14 @@ def _settled(cells: pl.Series, values: np.ndarray, empty: np.ndarray, *, plus: b
         values[odd] = np.array([math.nan if value is None else value for value in found])
         odd[odd] = np.array([value is None for value in found])
     return Coordinates(values, empty, odd)
+
+
+def _cast(cells: pl.Series, values: np.ndarray, *, plus: bool) -> np.ndarray:
+    """`values`, which are `cells` cast, with NaN where the cell is no number of ours; they can be written to."""
+    clean = np.isfinite(values)
+    if plus:
+        clean &= ~cells.str.starts_with("+").to_numpy()
+    return np.where(clean, values, math.nan)
 
 
 def points_from_cells(text: pl.DataFrame, x: str, y: str) -> tuple[Points, np.ndarray]:

@@ -15,6 +15,7 @@ import polars as pl
 
 from ...counters import Counters
 from ...errors import ConvertError
+from . import csv_bits
 from .csv_rows import ends_inside_quotes, physical_lines, python_rows
 
 RECORD_BYTES = 16 * 1024 * 1024
@@ -26,12 +27,24 @@ _MARK = "\ufeff".encode()
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Where the rows of a plain block are: row i lies at `starts[i]:ends[i]` and has `cells[i]` cells."""
+    """Where the rows of a plain block are: row i lies at `starts[i]:ends[i]` and has `cells[i]` cells.
+
+    They take the first `used` bytes, which have `lines` line ends.
+    """
 
     starts: np.ndarray
     ends: np.ndarray
     cells: np.ndarray
     used: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one block. None of their cells has more than `longest` bytes."""
+
+    frame: pl.DataFrame
+    longest: int
 
 
 class CsvBlocks:
@@ -48,88 +61,63 @@ class CsvBlocks:
         self._line = line
         self._schema = {str(i): pl.String() for i in range(width)}
 
-    def frames(self, blocks: Iterator[bytes]) -> Iterator[pl.DataFrame]:
-        """One frame for each block that holds whole records. Raises ConvertError for a record beyond all reason."""
+    def rows(self, blocks: Iterator[bytes]) -> Iterator[Rows]:
+        """The rows of each block that holds whole records. Raises ConvertError for a record beyond all reason."""
         held = b""
         for block in blocks:
             data = held + block
-            frame, used = self._parse(data, last=False)
+            made, used, lines = self._parse(data, last=False)
             held = data[used:]
-            self._line += data.count(b"\n", 0, used)
+            self._line += lines
             if len(held) > RECORD_BYTES:
                 raise ConvertError(
                     f"the record that begins in line {self._line} has not ended after {RECORD_BYTES >> 20} MiB",
                     cure="a quote is probably opened and never closed there; ask the publisher to mend the file",
                     place=f"line {self._line}",
                 )
-            if frame is not None:
-                yield frame
+            if made is not None:
+                yield made
         if held:
-            frame, _ = self._parse(held, last=True)
-            if frame is not None:
-                yield frame
+            made, _, _ = self._parse(held, last=True)
+            if made is not None:
+                yield made
 
-    def _parse(self, data: bytes, *, last: bool) -> tuple[pl.DataFrame | None, int]:
+    def _parse(self, data: bytes, *, last: bool) -> tuple[Rows | None, int, int]:
+        """The rows of the whole records in `data`, the bytes that those take, and the line ends among these."""
+        plan = None if self._byte is None else self._plan(data, last=last)
+        if plan is not None:
+            return (self._quickly(data, plan) if len(plan.starts) else None), plan.used, plan.lines
         cut = len(data) if last else data.rfind(b"\n") + 1
         if cut == 0:
-            return None, 0
-        plan = None if self._byte is None else self._plan(data[:cut], last=last)
-        if plan is None:
-            return self._slowly(data[:cut], last=last)
-        frame = self._quickly(data[:cut], plan) if len(plan.starts) else None
-        return frame, plan.used
+            return None, 0, 0
+        frame, used = self._slowly(data[:cut], last=last)
+        return (None if frame is None else Rows(frame, used)), used, data.count(b"\n", 0, used)
 
     # ---- plain text -------------------------------------------------------------------------------
 
     def _plan(self, data: bytes, *, last: bool) -> _Plan | None:
         """The rows of `data`, or None where a quote stands elsewhere than around a whole cell."""
-        assert self._byte is not None
         raw = np.frombuffer(data, np.uint8)
-        is_line, is_cell = raw == _LF, raw == self._byte
-        quotes = np.empty(0, np.int64)
+        feeds = lines = csv_bits.bits(raw == _LF)
+        cells = csv_bits.bits(raw == self._byte)
+        quotes = inside = np.zeros_like(lines)
         if b'"' in data:
-            is_quote = raw == _QUOTE
-            quotes = np.flatnonzero(is_quote)
-            outside = _outside(is_quote)
-            is_line &= outside
-            is_cell &= outside
-        ends = np.flatnonzero(is_line)
+            quotes = csv_bits.bits(raw == _QUOTE)
+            inside = csv_bits.odd(quotes)
+            lines, cells = lines & ~inside, cells & ~inside
+        ends = csv_bits.positions(lines)
         if last and (not len(ends) or ends[-1] != len(data) - 1):
             ends = np.append(ends, len(data))
         if not len(ends):
-            return _Plan(ends, ends, ends, 0)
+            return _Plan(ends, ends, ends, 0, 0)
         used = min(int(ends[-1]) + 1, len(data))
-        quotes = quotes[quotes < used]
-        if not self._clean(raw[:used], quotes):
+        if not _clean(csv_bits.first(quotes, used), inside, lines | cells, used):
             return None
         starts = np.concatenate(([0], ends[:-1] + 1))
-        return _Plan(starts, ends, self._cells(np.flatnonzero(is_cell[:used]), ends), used)
+        widths = np.diff(csv_bits.counts_before(cells, ends), prepend=0) + 1
+        return _Plan(starts, ends, widths, used, csv_bits.count(csv_bits.first(feeds, used)))
 
-    def _clean(self, raw: np.ndarray, quotes: np.ndarray) -> bool:
-        """Whether every quote opens or closes a whole cell, or is one of two that stand for one inside."""
-        if not len(quotes):
-            return True
-        if len(quotes) % 2:
-            return False
-        opening, closing = quotes[0::2], quotes[1::2]
-        before = np.where(opening == 0, _LF, raw[opening - 1])
-        after = np.where(closing == len(raw) - 1, _LF, raw[np.minimum(closing + 1, len(raw) - 1)])
-        doubled = closing[:-1] + 1 == opening[1:]
-        starts_cell = (before == self._byte) | (before == _LF)
-        ends_cell = (after == self._byte) | (after == _LF)
-        starts_cell[1:] |= doubled
-        ends_cell[:-1] |= doubled
-        return bool(starts_cell.all() and ends_cell.all())
-
-    def _cells(self, separators: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        rows, gaps = len(ends), self._width - 1
-        if gaps and len(separators) == rows * gaps:
-            grid = separators.reshape(rows, gaps)
-            if (grid[:, -1] < ends).all() and (grid[1:, 0] > ends[:-1]).all():
-                return np.full(rows, self._width)
-        return np.diff(np.searchsorted(separators, ends), prepend=0) + 1
-
-    def _quickly(self, data: bytes, plan: _Plan) -> pl.DataFrame | None:
+    def _quickly(self, data: bytes, plan: _Plan) -> Rows | None:
         full = plan.ends > plan.starts
         long = plan.cells > self._width
         keep = full & ~long
@@ -148,7 +136,7 @@ class CsvBlocks:
             frame = self._split(text)
         if len(frame) != rows:
             raise ConvertError(f"{rows} rows were expected near line {self._line} and {len(frame)} found")
-        return frame
+        return Rows(frame, int((plan.ends - plan.starts).max()))
 
     def _split(self, text: bytes) -> pl.DataFrame:
         return pl.read_csv(
@@ -187,17 +175,21 @@ class CsvBlocks:
         return pl.DataFrame(columns, schema={str(i): pl.String for i in self._indices}), used
 
 
-def _outside(is_quote: np.ndarray) -> np.ndarray:
-    """Which bytes have an even number of quotes up to and including themselves: 64 at a time, by prefix xor."""
-    packed = np.packbits(is_quote, bitorder="little")
-    words = np.zeros(len(packed) // 8 + 1, np.uint64)
-    words.view(np.uint8)[: len(packed)] = packed
-    for step in (1, 2, 4, 8, 16, 32):
-        words ^= words << np.uint64(step)
-    odd = words >> np.uint64(63)
-    carried = (np.cumsum(odd) - odd) & np.uint64(1)
-    words ^= np.uint64(0) - carried  # all ones where an odd number of quotes came before the word
-    return np.unpackbits(~words.view(np.uint8), count=len(is_quote), bitorder="little").view(np.bool_)
+def _clean(quotes: np.ndarray, inside: np.ndarray, edges: np.ndarray, used: int) -> bool:
+    """Whether every quote opens or closes a whole cell, or is one of two that stand for one inside.
+
+    All in bits: `edges` are the separators and line ends outside of quotes; none of `quotes` is behind `used`.
+    """
+    if not quotes.any():
+        return True
+    if csv_bits.count(quotes) % 2:
+        return False
+    opening, closing = quotes & inside, quotes & ~inside
+    may_open = csv_bits.following(edges | closing)
+    may_open[0] |= np.uint64(1)
+    may_close = csv_bits.preceding(edges | opening)
+    may_close[(used - 1) >> 6] |= np.uint64(1 << (used - 1 & 63))
+    return not ((opening & ~may_open).any() or (closing & ~may_close).any())
 
 
 def _kept(data: bytes, plan: _Plan, keep: np.ndarray) -> bytes:

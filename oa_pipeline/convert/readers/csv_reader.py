@@ -14,7 +14,7 @@ from ..batch import Batch, Points
 from ..task import Limits
 from .cells import in_batches, tidy
 from .coordinates import points_from_cells
-from .csv_blocks import CsvBlocks
+from .csv_blocks import CsvBlocks, Rows
 from .csv_header import Header, missing_columns, read_header
 from .csv_text import CsvText
 
@@ -57,9 +57,9 @@ class CsvReader:
         names = {str(i): name for i, name in enumerate(self.columns) if name in wanted}
         indices = [int(i) for i in names]
         parser = CsvBlocks(self._separator, len(self.columns), indices, self.counters, line=self._header.line)
-        for frame in parser.frames(self._remaining()):
-            frame.columns = list(names.values())
-            yield self._batch(frame)
+        for rows in parser.rows(self._remaining()):
+            rows.frame.columns = list(names.values())
+            yield self._batch(rows)
         self._text.judge(self.counters["rows/read"])
 
     def _remaining(self) -> Iterator[bytes]:
@@ -67,13 +67,16 @@ class CsvReader:
             yield self._header.rest
         yield from self._blocks
 
-    def _batch(self, text: pl.DataFrame) -> Batch:
+    def _batch(self, rows: Rows) -> Batch:
+        text = rows.frame
         points, keep = points_from_cells(text, self._lon, self._lat)
         if not keep.all():
             self.counters.add(BAD_COORDINATES, int((~keep).sum()))
             text = text.filter(pl.Series(keep))
             points = Points(points.x[keep], points.y[keep])
-        return Batch(tidy(text, self._limits.cell_chars, self.counters, returns=False), points)
+        if rows.longest > self._limits.cell_chars:
+            text = tidy(text, self._limits.cell_chars, self.counters, returns=False)
+        return Batch(text, points)
 
 
 def open_csv(path: Path, conform: Conform, limits: Limits) -> CsvReader:

@@ -10,7 +10,7 @@ from ...counters import Counters
 from ...errors import ConvertError
 from .cells import REPLACED
 
-BLOCK_BYTES = 2 * 1024 * 1024
+BLOCK_BYTES = 4 * 1024 * 1024
 _BOMS = ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _UTF8 = {"utf-8", "utf-8-sig"}
 _CANDIDATES = ("utf-8", "cp949", "cp932", "big5", "gb18030", "cp1252", "cp1250", "cp1251", "iso-8859-1")

@@ -34,6 +34,19 @@ class EsriGeometry(Struct, gc=False):
     hasM: Any = None  # noqa: N815
 
 
+class EsriPoint(Struct, gc=False):
+    """A point, and nothing but a point: whatever else a geometry can have is not there."""
+
+    x: float
+    y: float
+    z: Any = None
+    points: None = None
+    paths: None = None
+    rings: None = None
+    curvePaths: None = None  # noqa: N815
+    curveRings: None = None  # noqa: N815
+
+
 _PLURAL = ("curveRings", "curvePaths", "rings", "paths", "points")
 _members = attrgetter(*_PLURAL)
 _NO_MEMBERS = (None,) * len(_PLURAL)
@@ -74,6 +87,19 @@ def _empty(one: EsriGeometry | None, kind: str) -> bool:
 
 
 # ---- points --------------------------------------------------------------------------------------------
+
+
+def points(held: Sequence[EsriPoint], *, heights: bool) -> Points | None:
+    """All as arrays; None where a height is not a number. `heights`: they have some."""
+    x = np.array([one.x for one in held], np.float64)
+    y = np.array([one.y for one in held], np.float64)
+    if not heights:
+        return Points(x, y)
+    z = _coordinates([one.z for one in held])
+    if z is None or z.ndim != 1:
+        return None
+    z = np.where(np.isfinite(z), z, np.nan)
+    return Points(x, y, None if np.isnan(z).all() else z)
 
 
 def _coordinates(values: list[Any]) -> np.ndarray | None:

@@ -17,10 +17,10 @@ from msgspec import Struct
 from ...counters import Counters
 from ...errors import ConvertError
 from ...sources.model import Conform
-from ..batch import BATCH_ROWS, Batch, Points
+from ..batch import BATCH_ROWS, Batch, Points, Shapes
 from ..task import Limits
 from .cells import MAX_COLUMNS, in_batches, text_columns, tidy
-from .esri_geometry import EsriGeometry, build
+from .esri_geometry import EsriGeometry, EsriPoint, build, points
 from .json_lenient import lenient, no_collections
 from .ragged import TOO_MANY_VERTICES, surely_too_many
 
@@ -40,11 +40,11 @@ def _blocks(path: Path, most: int) -> Iterator[bytes]:
     try:
         with _gzip(path, "rb") as file:
             while block := file.read(BLOCK_BYTES):
-                data = held + block
-                cut = data.rfind(b"\n") + 1
-                held = data[cut:]
+                cut = block.rfind(b"\n") + 1
                 if cut:
-                    yield data[:cut]
+                    yield b"".join((held, memoryview(block)[:cut]))
+                    held = b""
+                held += memoryview(block)[cut:]
                 if len(held) > most:
                     raise ConvertError(f"one feature takes more than {most >> 20} MiB", cure="leave that layer out")
     except _BROKEN as error:
@@ -72,19 +72,26 @@ class _Row:
         self.geometry = geometry
 
 
+def _decoder(attributes: Any, geometry: type[Struct]) -> msgspec.json.Decoder[Any]:
+    members = [("attributes", attributes, None), ("geometry", geometry | None, None)]
+    return msgspec.json.Decoder(msgspec.defstruct("Feature", members, gc=False))
+
+
 class _Decoding:
-    """Decodes the attributes called `names` and the geometry of Esri features."""
+    """Decodes the attributes called `names` and the geometry of Esri features.
+
+    `returns`: some text so far may hold a carriage return, which JSON can only say by an escape.
+    """
 
     def __init__(self, names: tuple[str, ...], vertices: int, counters: Counters) -> None:
         self.names = names
+        self.returns = False
         self._vertices = vertices
         self._counters = counters
-        feature = msgspec.defstruct(
-            "Feature",
-            [("attributes", self._attributes_type() | None, None), ("geometry", EsriGeometry | None, None)],
-            gc=False,
-        )
-        self._decoder = msgspec.json.Decoder(feature)
+        attributes = self._attributes_type() | None
+        self._decoder = _decoder(attributes, EsriGeometry)
+        # Most layers have points and nothing else; the first feature that is none ends the attempt.
+        self._points: msgspec.json.Decoder[Any] | None = _decoder(attributes, EsriPoint)
 
     def _attributes_type(self) -> Any:
         fields = [f"a{i}" for i in range(len(self.names))]
@@ -102,14 +109,25 @@ class _Decoding:
 
     def features(self, block: bytes) -> list[Any]:
         """All features of some lines; what is none is dropped and counted."""
+        self.returns = self.returns or b"\\" in block
         try:
             if surely_too_many(block, self._vertices):
                 raise ValueError
-            made: list[Any] = self._decoder.decode_lines(block)
+            made: list[Any] | None = self._only_points(block)
+            return self._decoder.decode_lines(block) if made is None else made
         except (ValueError, msgspec.MsgspecError, RecursionError):
             rows = [self._one(line) for line in block.split(b"\n") if line.strip()]
-            made = [row for row in rows if row is not None]
-        return made
+            return [row for row in rows if row is not None]
+
+    def _only_points(self, block: bytes) -> list[Any] | None:
+        """All features, where each has a point or no geometry."""
+        if self._points is None:
+            return None
+        try:
+            return self._points.decode_lines(block)
+        except (msgspec.MsgspecError, RecursionError):
+            self._points = None
+            return None
 
     def _one(self, line: bytes) -> Any:
         if surely_too_many(line, self._vertices):
@@ -120,6 +138,7 @@ class _Decoding:
             return self._decoder.decode(line)
         except (ValueError, msgspec.MsgspecError, RecursionError):
             pass
+        self.returns = True  # here it may stand for itself
         try:
             value = lenient(line, self._counters)
         except (ValueError, RecursionError):
@@ -193,13 +212,21 @@ class EsriReader:
         held = decoding.columns(features)
         fallback = self._fallback(held, len(features))
         shapes = [one.geometry for one in features]
-        if not self._heights:
-            _flatten(shapes)
-        geometry, keep = build(shapes, fallback, self._limits.vertices, self.counters)
+        geometry, keep = self._places(shapes, fallback)
         text = text_columns(held, repr)
         if not keep.all():
             text = text.filter(pl.Series(keep))
-        return Batch(tidy(text, self._limits.cell_chars, self.counters), geometry)
+        return Batch(tidy(text, self._limits.cell_chars, self.counters, returns=decoding.returns), geometry)
+
+    def _places(self, shapes: list[Any], fallback: Points) -> tuple[Points | Shapes, np.ndarray]:
+        # The decoder makes points of all of a block's geometries or of none.
+        if shapes and all(shapes) and isinstance(shapes[0], EsriPoint):
+            made = points(shapes, heights=self._heights)
+            if made is not None:
+                return made, np.ones(len(shapes), bool)
+        if not self._heights:
+            _flatten(shapes)
+        return build(shapes, fallback, self._limits.vertices, self.counters)
 
     def _fallback(self, held: dict[str, Any], rows: int) -> Points:
         """The points of the conform's lat and lon, NaN where there is none."""
@@ -212,7 +239,7 @@ class EsriReader:
         return Points(np.where(either, math.nan, x), np.where(either, math.nan, y))
 
 
-def _flatten(shapes: list[EsriGeometry | None]) -> None:
+def _flatten(shapes: list[Any]) -> None:
     """Servers send a zero height with every point of layers that have none."""
     for one in shapes:
         if one is not None and one.z is not None:

@@ -31,7 +31,7 @@ def ours(
     blocks = (raw[i : i + size] for i in range(0, len(raw), size))
     counters = Counters()
     parser = CsvBlocks(separator, width, indices, counters, line=1)
-    return [row for frame in parser.frames(blocks) for row in frame.rows()], counters
+    return [row for rows in parser.rows(blocks) for row in rows.frame.rows()], counters
 
 
 def hold(text: str, separator: str, width: int, size: int, indices: list[int]) -> None:
@@ -95,6 +95,16 @@ odd = st.lists(st.sampled_from(["é", "\0", '"', ",", "\n", "\ufeff", "ab", ",",
 def test_any_text_cut_anywhere_reads_as_python_reads_it(text: str, width: int, size: int, data: st.DataObject) -> None:
     indices = data.draw(st.lists(st.integers(0, width - 1), min_size=1, unique=True).map(sorted))
     hold(text, ",", width, size, indices)
+
+
+pieces = ("ab,", '"a","b"\n', '"a\nb",', '"a""b"\n', ",\n", "x" * 61, '"' + "y" * 62 + '",', "z\n", 'a"', "\n")
+long = st.lists(st.sampled_from(pieces[:-2]), max_size=60) | st.lists(st.sampled_from(pieces), max_size=60)
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(text=long.map("".join), width=st.integers(1, 3), size=st.integers(1, 400))
+def test_longer_text_reads_as_python_reads_it(text: str, width: int, size: int) -> None:
+    hold(text, ",", width, size, list(range(width)))
 
 
 def test_plain_text_never_takes_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,6 +200,10 @@ def threads(_: Any, __: int) -> str:
     return str(frame.lazy().select(pl.col("a").str.len_bytes().sum()).collect().item())
 
 
+def loaded(declared: dict[str, Any], _: int) -> str:
+    return json.dumps([name for name in declared["names"] if sys.modules.get(name)])
+
+
 def descriptors(_: Any, __: int) -> str:
     held = []
     for number in range(3, 256):
@@ -230,6 +234,7 @@ ACTS = {
         answer_with,
         lie,
         threads,
+        loaded,
         descriptors,
     )
 }

@@ -85,6 +85,11 @@ def test_libraries_with_threads_work_after_the_fork(act: Act) -> None:
     assert act("threads").detail == "488890"
 
 
+def test_what_converting_needs_is_loaded_and_what_it_does_not_need_is_not(act: Act) -> None:
+    names = ["polars", "pyarrow", "pyogrio", "shapely", "pyproj", "pandas", "geopandas"]
+    assert json.loads(act("loaded", names=names).detail) == names[:5]
+
+
 def test_a_crash_is_an_outcome_and_the_next_source_is_unaffected(act: Act) -> None:
     with pytest.raises(ConverterDied, match="SIGSEGV"):
         act("crash")

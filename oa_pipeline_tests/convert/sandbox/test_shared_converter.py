@@ -13,15 +13,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 # Forks from a fresh process: the tests' own has threads.
 PROGRAM = """
-import json, os, sys
+import json, os, sys, traceback
 from pathlib import Path
 import psutil
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline_tests.convert.sandbox.test_converter import BODY, ROOT, task
-
-def servers(pid):
-    name = "oa_pipeline.convert.sandbox.server"
-    return [p for p in psutil.Process(pid).children(recursive=True) if name in p.cmdline()]
 
 folder, kill = Path(sys.argv[1]), sys.argv[2] == "kill"
 converter = Converter(body=BODY, path=(ROOT,))
@@ -39,9 +35,11 @@ for number in range(2):
         try:
             converter.after_fork("recorded")
             outcome = converter.run(task("threads"), work, input=None)
-            own = [p.pid for p in servers(os.getpid())]
+            own = psutil.Process().children()  # servers only: keepers are children of theirs, and may be ending
             (folder / f"said-{number}").write_text(json.dumps([outcome.detail, len(own)]))
             converter.close()
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     children.append(pid)
@@ -61,3 +59,27 @@ def test_children_use_their_parents_server(tmp_path: Path, state: str, own: int)
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [["488890", own], ["488890", own]]
+
+
+ENDING = """
+import os, socket, time
+from oa_pipeline.convert.sandbox.server import serve
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+theirs.shutdown(socket.SHUT_WR)
+if os.fork() == 0:
+    time.sleep(0.5)
+    os._exit(0)
+serve(ours, None)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("all were waited for")
+"""
+
+
+def test_a_server_waits_for_those_that_are_ending_because_their_cpu_time_is_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == "all were waited for", done.stderr
