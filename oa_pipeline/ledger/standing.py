@@ -8,8 +8,8 @@ from .reading import Row, rows
 from .tables import RunStatus, partitions, pointers, runs
 
 
-def standing(engine: sa.Engine) -> list[Row]:
-    """All data sources that are in the repository now, ordered by key.
+def standing(engine: sa.Engine, *, source: str | None = None) -> list[Row]:
+    """All data sources that are in the repository now, ordered by key; `source`: of this source file only.
 
     Of each: `key`, `source`, `layer`, `name`, `first`; `good_run_id` and `good_at` (when it was made or last
     confirmed), `rows`, `licence`, `attribution_required`, `attribution_name`, `share_alike`, `website`, `bounds` of
@@ -42,4 +42,4 @@ def standing(engine: sa.Engine) -> list[Row]:
         .where(partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None))
         .order_by(partitions.c.key)
     )
-    return rows(engine, query)
+    return rows(engine, query if source is None else query.where(partitions.c.source == source))

@@ -75,21 +75,23 @@ def respond(
         if endpoint.of_catalogue:
             version = site.catalogue(version).version
         tag = f"{version.version}-{site.templates.version}-{datetime.now(UTC):%j}"
+        page = site.kept.get(address)
+        if page is not None and time.time() - page.made < endpoint.fresh_seconds:
+            tag = page.tag
         if _unchanged(tag, version):
             return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version))
-        page = site.kept.get(address)
         if page is None or page.tag != tag:
             asked = Asked(site, endpoint, path, asked_values, version)
             answer = endpoint.facts(asked)
             if isinstance(answer, Elsewhere):
-                return _elsewhere(site, endpoint, answer)
+                return _elsewhere(endpoint, answer)
             page = _render(answer, asked, form or PAGE_FORM, tag)
             site.kept.put(address, page)
     except PublishError as error:
         if not isinstance(error, Away):
             versions.failed()
             log.warning("%s: %s", request.path, error)
-        return _stale(site, endpoint, address, error)
+        return _stale(site, address, error)
     if request.if_none_match.star_tag:
         return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, page.modified)
     return _finished(endpoint, _sent(page), page.tag, page.modified)
@@ -141,13 +143,13 @@ def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float)
     return response
 
 
-def _elsewhere(site: Site, endpoint: Endpoint, answer: Elsewhere) -> Response:
+def _elsewhere(endpoint: Endpoint, answer: Elsewhere) -> Response:
     response: Response = redirect(answer.location, answer.status)  # type: ignore[assignment]
     response.headers["Cache-Control"] = endpoint.cache.value
     return response
 
 
-def _stale(site: Site, endpoint: Endpoint, address: str, error: PublishError) -> Response:
+def _stale(site: Site, address: str, error: PublishError) -> Response:
     """The page as it was rendered last, and a word that it is old. Raises the error where there is none."""
     page = site.kept.last(address)
     if page is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -91,6 +91,11 @@ def state_of(found: Mapping[str, Any], now: datetime) -> str:
     return "stale" if now - good_at > OLD else "good"
 
 
+def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standing, ...]:
+    """The ledger's rows, with their states at `now`."""
+    return tuple(Standing(**one, state=state_of(one, now)) for one in found)
+
+
 class Catalogues:
     """Gives the catalogue, and reads it anew when the ledger has moved on."""
 
@@ -128,7 +133,6 @@ class Catalogues:
         held = self._held
         if held is not None and held.version.version == wanted.version:
             return held
-        found = standing(self._ledger())
-        rows = tuple(Standing(**one, state=state_of(one, wanted.newest)) for one in found)
+        rows = standings(standing(self._ledger()), wanted.newest)
         self._held = made = Catalogue(wanted, rows, time.monotonic())
         return made

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from shlex import quote as shell_word
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -187,6 +188,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
+    made.globals["shell"] = lambda text: shell_word(plain(text))
     # Of a page that is no endpoint's, such as an error's.
     made.globals.update(asked=None, endpoint=None, twins=(), links={}, form_names=FORM_NAMES, navigation=())
     return made

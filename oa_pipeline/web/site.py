@@ -73,7 +73,8 @@ class Site:
 
     def blob_url(self, source: str, commit: str = "") -> str:
         """A source file on GitHub, as it is or as it was at a commit."""
-        return f"https://github.com/{self.settings.repository}/blob/{commit or 'HEAD'}/sources/{quote(source)}.json"
+        at = quote(commit or "HEAD", safe="")
+        return f"https://github.com/{self.settings.repository}/blob/{at}/sources/{quote(source)}.json"
 
     def edit_url(self, source: str) -> str:
         """Where a source file is edited."""

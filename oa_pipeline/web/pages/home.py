@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...ledger import builds, sets
+from ...ledger import builds, sets, snapshot
 from ...ledger.reading import Row
 from ...ledger.tables import SetStatus
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link
-from ..forms import JSON, json_form
+from ..forms import JSON, json_form, text_form
+from ..state import COLUMNS, state_text, whole
 
 LICENCES = {"": "Freely Shareable", "sa": "Share-Alike Required"}
 SMALLEST = 1024  # bytes: a smaller zip holds nothing but a note
@@ -60,10 +61,13 @@ def _collection(asked: Asked, found: Row) -> dict[str, Any]:
     return {**{name: found[name] for name in names}, "url": whole(asked, found["key"])}
 
 
-def whole(asked: Asked, key: str) -> str:
-    """An object's address with its host."""
-    url = asked.site.object_url(key)
-    return asked.site.url(url) if url.startswith("/") else url
+def state(asked: Asked) -> Answer:
+    """How every data source stands: its latest good run, or its newest where there is no good one."""
+    return Answer({}, only_page={"rows": snapshot.state_to_date(asked.site.ledger())})
+
+
+def _state(answer: Answer, asked: Asked) -> str:
+    return state_text(asked, answer.only_page["rows"])
 
 
 def index(asked: Asked) -> Answer:
@@ -124,5 +128,15 @@ ENDPOINTS = (
             Field("render_geojson_url", Kind.STRING, "coverage as GeoJSON"),
             Field("collections", Kind.OBJECT, "by area, then by '' or 'sa': url, content_length, license"),
         ),
+    ),
+    Endpoint(
+        "/state.txt",
+        "State of all sources",
+        "One line for each source: its latest good result. Tab separated.",
+        state,
+        form=text_form(_state),
+        result=tuple(Field(name, Kind.STRING, "as it has always been") for name in COLUMNS),
+        example="/state.txt",
+        fresh_seconds=60.0,
     ),
 )

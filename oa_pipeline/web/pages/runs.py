@@ -1,0 +1,104 @@
+"""One run: what went in, what came out, what was wrong, and a look at its data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ...errors import PublishError
+from ...ledger import queries
+from ...ledger.reading import Row
+from ..cures import problem_of
+from ..endpoints import Answer, Asked, Endpoint, Field, Kind, NotFound, Parameter
+from ..forms import json_form
+
+MOST = 2**63 - 1  # the ledger counts no further
+SAMPLE_BYTES = 256 * 1024
+SAMPLE_ROWS, SAMPLE_COLUMNS, SAMPLE_TEXT = 10, 80, 200
+PUBLIC = (
+    "id", "key", "source", "layer", "name", "status", "set_id", "job_id", "pull_request", "blob_sha", "commit_sha",
+    "code_version", "tests_passed", "compared_with", "accepted_at", "accepted_by", "rejected_at", "rejected_by",
+    "cache_sha256", "cache_md5", "cache_size", "cache_content_type", "rows", "sampled", "counters", "content_hash",
+    "data_version", "geometry_type", "bounds", "licence", "attribution_required", "attribution_name", "share_alike",
+    "website", "seconds", "cpu_seconds", "peak_memory", "copy_of", "predecessor", "successor", "started_at",
+    "ended_at", "pruned_at",
+)  # fmt: skip
+KINDS = {
+    "csv": "CSV in a zip", "geojson": "GeoJSON", "parquet": "GeoParquet", "pmtiles": "PMTiles", "sample": "sample",
+    "log": "log", "index": "index", "cache": "download, as the publisher gave it", "summary": "summary", "vrt": "VRT",
+}  # fmt: skip
+
+
+def run(asked: Asked) -> Answer:
+    """What the ledger knows of a run that is for everybody."""
+    number = asked["number"]
+    found = queries.run(asked.site.ledger(), number)
+    if found is None:
+        raise NotFound(f"Run {number} does not exist")
+    data = {
+        **{name: found[name] for name in PUBLIC},
+        "problem": problem_of(found),
+        "warnings": list(found["warnings"]),
+        "outputs": objects(asked, found),
+        "late": [
+            {"status": one["status"], "found": one["found"], "at": one["at"]}
+            for one in queries.late(asked.site.ledger(), number)
+        ],
+    }
+    seen = sample(asked, found)
+    return Answer(data, title=f"Run {number}", only_page={"sample": seen, "kinds": KINDS})
+
+
+def objects(asked: Asked, found: Row) -> list[dict[str, Any]]:
+    """The objects of a run with their addresses; none where they were removed to keep the store small."""
+    if found["pruned_at"]:
+        return []
+    return [
+        {
+            "kind": kind,
+            "url": asked.site.object_url(one["key"]),
+            **{name: one.get(name) for name in ("size", "sha256", "rows")},
+        }
+        for kind, one in sorted(found["outputs"].items())
+        if isinstance(one, dict) and isinstance(one.get("key"), str)
+    ]
+
+
+def sample(asked: Asked, found: Row) -> list[list[str]]:
+    """The header and first rows of what the publisher gave, of the store and bounded; empty: there is none to show."""
+    kept = found["outputs"].get("sample")
+    if not isinstance(kept, dict) or found["pruned_at"]:
+        return []
+    try:
+        text = asked.site.store().read(str(kept.get("key")), 0, SAMPLE_BYTES)
+        table = json.loads(text)
+    except (PublishError, ValueError, RecursionError):
+        return []
+    if not isinstance(table, list):
+        return []
+    return [
+        [str("" if cell is None else cell)[:SAMPLE_TEXT] for cell in row[:SAMPLE_COLUMNS]]
+        for row in table[: SAMPLE_ROWS + 1]
+        if isinstance(row, list)
+    ]
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/runs/<number>/",
+        "A run",
+        "What one run of a data source read, made and found wrong.",
+        run,
+        template="run.html",
+        twins={"json": json_form()},
+        parameters=(Parameter("number", "the run's number", Kind.INTEGER, least=1, most=MOST, in_path=True),),
+        result=(
+            *(Field(name, Kind.STRING, f"the ledger's {name.replace('_', ' ')}") for name in PUBLIC),
+            Field("problem", Kind.OBJECT, "text, detail and cure; null: none"),
+            Field("warnings", Kind.ARRAY, "what it found odd"),
+            Field("outputs", Kind.ARRAY, "its objects: kind, url, size, sha256, rows"),
+            Field("late", Kind.ARRAY, "results that came after it had been given up"),
+        ),
+        example="/runs/1/",
+    ),
+)

@@ -1,0 +1,147 @@
+"""The list of all data sources, with filters; as a page, JSON, CSV and GeoJSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ..catalogue import STATES, Standing
+from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
+from ..forms import Feature, csv_form, geojson_form, json_form
+from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from . import source
+
+LAYERS = ("addresses", "buildings", "parcels", "centerlines")
+SORTS: Mapping[str, Callable[[Standing], object]] = {
+    "name": lambda one: one.key,
+    "rows": lambda one: one.rows,
+    "date": lambda one: one.good_at,
+    "state": lambda one: list(STATES).index(one.state),
+}
+FIELDS = (
+    Field("key", Kind.STRING, "names the data source: path of its file, layer, name", "data_sources"),
+    Field("source", Kind.STRING, "path of its source file", "data_sources"),
+    Field("layer", Kind.STRING, "addresses, buildings, parcels or centerlines", "data_sources"),
+    Field("name", Kind.STRING, "its name in the file", "data_sources"),
+    Field("state", Kind.STRING, "; ".join(f"{state}: {says}" for state, says in STATES.items()), "data_sources"),
+    Field("rows", Kind.INTEGER, "published rows", "data_sources"),
+    Field("good_at", Kind.MOMENT, "when the published result was made or last confirmed", "data_sources"),
+    Field("good_run_id", Kind.INTEGER, "the run whose result is published", "data_sources"),
+    Field("run_id", Kind.INTEGER, "the newest run that has ended", "data_sources"),
+    Field("status", Kind.STRING, "how that one ended", "data_sources"),
+    Field("problem", Kind.STRING, "why it gave no result", "data_sources"),
+    Field("ended_at", Kind.MOMENT, "when it ended", "data_sources"),
+    Field("licence", Kind.STRING, "as the source states it", "data_sources"),
+    Field("attribution_required", Kind.BOOLEAN, "whether users must name the publisher", "data_sources"),
+    Field("attribution_name", Kind.STRING, "whom they must name", "data_sources"),
+    Field("share_alike", Kind.BOOLEAN, "whether derived data must have the same licence", "data_sources"),
+    Field("website", Kind.STRING, "the publisher's", "data_sources"),
+    Field("bounds", Kind.ARRAY, "west, south, east, north of the published rows", "data_sources"),
+    Field("url", Kind.STRING, "its page", "data_sources"),
+)
+COLUMNS = tuple(field.name for field in FIELDS)
+OWN = tuple(name for name in COLUMNS if name != "url")
+
+
+def sources(asked: Asked) -> Answer:
+    """The data sources that are asked for, and how many there are of each kind."""
+    every = asked.site.catalogue(asked.version).rows
+    found = [one for one in every if all(test(one, asked[name]) for name, test in FILTERS.items() if asked[name])]
+    part = part_of(
+        found, SORTS[asked["sort"]], lambda one: one.key,
+        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
+    )  # fmt: skip
+    data = {
+        "total": len(found),
+        "of": len(every),
+        "rows": sum(one.rows or 0 for one in found),
+        "facets": {name: _counts(every, asked, name) for name in FACETS},
+        "data_sources": [facts_of(asked, one) for one in part.rows],
+    }
+    return Answer(data, links=part.links(asked), only_page={"states": STATES})
+
+
+def facts_of(asked: Asked, one: Standing) -> dict[str, Any]:
+    """A data source in the words of the public, as in FIELDS."""
+    return {**{name: getattr(one, name) for name in OWN}, "url": asked.site.url(f"/sources/{quote(one.key)}")}
+
+
+def _matches(one: Standing, words: str) -> bool:
+    text = f"{one.key} {one.attribution_name or ''}".casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+FILTERS: Mapping[str, Callable[[Standing, str], bool]] = {
+    "q": _matches,
+    "country": lambda one, area: one.area == area,
+    "layer": lambda one, layer: one.layer == layer,
+    "state": lambda one, state: one.state == state,
+}
+FACETS: Mapping[str, Callable[[Standing], str]] = {
+    "country": lambda one: one.area,
+    "layer": lambda one: one.layer,
+    "state": lambda one: one.state,
+}
+
+
+def _counts(every: Sequence[Standing], asked: Asked, facet: str) -> dict[str, int]:
+    """How many there would be of each value, with the other filters as they are."""
+    others = [(test, asked[name]) for name, test in FILTERS.items() if name != facet and asked[name]]
+    kind = FACETS[facet]
+    return dict(sorted(Counter(kind(one) for one in every if all(test(one, v) for test, v in others)).items()))
+
+
+def _features(answer: Answer, asked: Asked) -> list[Feature]:
+    return [
+        Feature(one["key"], _box(one["bounds"]), {name: one[name] for name in COLUMNS if name != "bounds"})
+        for one in answer.data["data_sources"]
+    ]
+
+
+def _box(bounds: Sequence[float] | None) -> dict[str, Any] | None:
+    if not bounds:
+        return None
+    west, south, east, north = bounds
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/sources/",
+        "Data sources",
+        "Every data source: whether it is in, how fresh and how good it is, and what is wrong with it.",
+        sources,
+        template="sources.html",
+        twins={
+            "json": json_form(),
+            "csv": csv_form("data_sources", COLUMNS),
+            "geojson": geojson_form(_features),
+        },
+        parameters=(
+            Parameter("q", "words that the key or the publisher's name must hold"),
+            Parameter("country", "the first part of the path: a country's code", most=40),
+            Parameter("layer", "one layer", allowed=LAYERS),
+            Parameter("state", "one state", allowed=tuple(STATES)),
+            Parameter("sort", "the order", allowed=tuple(SORTS), default="name"),
+            ORDER,
+            PER_PAGE,
+            PAGE,
+        ),
+        result=(
+            Field("total", Kind.INTEGER, "data sources that are asked for"),
+            Field("of", Kind.INTEGER, "data sources there are"),
+            Field("rows", Kind.INTEGER, "published rows of those that are asked for"),
+            Field("facets", Kind.OBJECT, "how many there are by country, layer and state, with the other filters kept"),
+            Field("data_sources", Kind.ARRAY, "this part of them"),
+            *FIELDS,
+            Field("next", Kind.STRING, "where it goes on"),
+            Field("prev", Kind.STRING, "the part before"),
+        ),
+        example="/sources.json?country=us&state=failing",
+        of_catalogue=True,
+    ),
+    *source.ENDPOINTS,
+)
