@@ -2,7 +2,7 @@
 
 Results are marked in the ledger before their objects are deleted, so that it can be broken off anywhere and begun
 again. What is current, and what a kept run shares, is never touched; fixed keys outside of the numbered folders never
-are looked at.
+are looked at. A whole run that has no row at all never goes: then it is the ledger that is not whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 from ..ledger import forgetting, retention
 from ..ledger.reading import Engine
+from ..ledger.reindex import unknown_runs
 from ..ledger.retention import Rule
+from .results import LAST, NAMES
 from .store import Listed, Store
 
 T = TypeVar("T")
@@ -28,7 +30,7 @@ ORPHANED = timedelta(days=7)
 BLOCK = 1000
 _OF_A_RUN = re.compile(r"(?:runs|pr)/(\d+)/")
 RUN_FOLDERS = ("runs/", "pr/")
-FORMER, ORPHAN = "of a former build", "known to nobody"
+FORMER, ORPHAN, FORGOTTEN = "of a former build", "known to nobody", "of runs that the ledger forgot"
 
 Forget = Callable[[Sequence[str]], None]  # removes partitions of pull requests from Dagster
 
@@ -51,6 +53,7 @@ class Pruned:
     orphans: Share = field(default_factory=Share)
     orphan_keys: list[str] = field(default_factory=list)  # the first of them
     orphans_removed: bool = False
+    forgotten: Share = field(default_factory=Share)  # never removed
     uploads: int = 0
     rows: Mapping[str, int] = field(default_factory=dict)
     partitions: int = 0
@@ -82,7 +85,9 @@ def prune(engine: Engine, store: Store, wish: Wish, *, now: datetime, forget: Fo
     former: list[str] = []
     orphans: list[str] = []
     for found, reason in (*_of_builds(store, builds), *_of_runs(engine, store)):
-        if reason == ORPHAN:
+        if reason == FORGOTTEN:
+            _count(done.forgotten, found)
+        elif reason == ORPHAN:
             if found.modified < now - ORPHANED:
                 _count(done.orphans, found)
                 orphans.append(found.key)
@@ -148,14 +153,17 @@ def _of_builds(store: Store, builds: _Builds) -> Iterator[tuple[Listed, str]]:
 
 
 def _of_runs(engine: Engine, store: Store) -> Iterator[tuple[Listed, str]]:
-    """Objects in the folders of runs that know nothing of them."""
+    """Objects in the folders of runs that know nothing of them, each with its reason."""
     for folder in RUN_FOLDERS:
         by_run = groupby(store.list(folder), key=lambda found: _number(found.key))
         for some in _blocks((number, list(group)) for number, group in by_run if number is not None):
-            placed = retention.placed(engine, [number for number, _ in some])
+            numbers = [number for number, _ in some]
+            placed, unknown = retention.placed(engine, numbers), unknown_runs(engine, numbers)
             for number, group in some:
                 if f"{folder}{number}/" not in placed:
-                    yield from ((found, ORPHAN) for found in group)
+                    whole = any(found.key == f"{folder}{number}/{NAMES[LAST]}" for found in group)
+                    reason = FORGOTTEN if whole and number in unknown else ORPHAN
+                    yield from ((found, reason) for found in group)
 
 
 def _number(key: str) -> int | None:
@@ -185,6 +193,9 @@ def lines(done: Pruned) -> Iterator[tuple[str, str]]:
         yield f"objects {reason}", f"{share.count:,}, {share.bytes:,} bytes"
     stay = "" if done.orphans_removed or not done.orphans.count else ", listed only"
     yield "objects known to nobody", f"{done.orphans.count:,}, {done.orphans.bytes:,} bytes{stay}"
+    if done.forgotten.count:
+        said = f"{done.forgotten.count:,}, {done.forgotten.bytes:,} bytes, which stay: `oa reindex` enters their runs"
+        yield f"objects {FORGOTTEN}", said
     if not done.dry:
         yield "uploads never finished", f"{done.uploads:,}"
     yield "partitions of quiet pull requests", f"{done.partitions:,}"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from oa_pipeline.errors import PublishError
 from oa_pipeline.ledger import builds
 from oa_pipeline.ledger.tables import RunStatus, partitions, runs
-from oa_pipeline.publish.prune import Pruned, Share, Wish, prune
+from oa_pipeline.publish.prune import Pruned, Share, Wish, lines, prune
 from oa_pipeline.publish.store import Store, open_store
 from oa_pipeline_tests.database import database, engine, ledger_template, server
 from oa_pipeline_tests.ledger.life import declare, propose, run
@@ -189,6 +189,19 @@ def test_what_nobody_knows_of_is_listed_and_goes_only_if_asked(engine: sa.Engine
     assert keys(store) >= ORPHANS
     assert go(engine, store, NOW + 8 * DAY, orphans=True).orphans_removed
     assert keys(store) == {"somebody/else/file", "runs/readme.txt", "tiles/1/x.zip"}
+
+
+def test_whole_runs_of_which_the_ledger_has_no_row_stay_whatever_is_asked(engine: sa.Engine, store: Store) -> None:
+    with_orphans(engine, store)  # as after a restored backup, or with the address of another database
+    for key in ("runs/77/index.json", "runs/1/index.json"):
+        put(store, key)
+    done = go(engine, store, LATER, orphans=True)
+    assert done.forgotten == Share(2, 10)
+    assert ("objects of runs that the ledger forgot", "2, 10 bytes, which stay: `oa reindex` enters their runs") in [
+        *lines(done)
+    ]
+    assert keys(store) >= {"runs/77/a.zip", "runs/77/index.json"}
+    assert not keys(store) & {"runs/1/half.zip", "runs/1/index.json"}, "a lost run is known: what it left goes"
 
 
 def test_a_folder_of_a_run_at_work_is_nobodys_orphan(engine: sa.Engine, store: Store) -> None:
