@@ -88,6 +88,8 @@ def look_at_pull_requests(
         checking = Checking(instance, engine, settings, moment)
         requests = checking.look()
         ended, stopped = checking.ended, checking.stopped
+        if ended:
+            said.append(tell(workplace, most=AT_ONCE))
         said.append(f"{len(requests)} runs asked for, {ended} data sources ended, {stopped} runs cancelled")
     except OAError as error:
         said.append(f"jobs were not looked at to the end: {error}")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..errors import Problem
 from .engine import in_transaction
 from .reading import Row, row
-from .tables import RunStatus, jobs, partitions, runs
+from .tables import RunStatus, job_members, jobs, partitions, runs
 
 WINDOW = timedelta(days=10)
 
@@ -54,19 +54,21 @@ def result_of_merge(
 ) -> Row | None:
     """The newest good run of a merged pull request that proposed just this data source, to be published as its own.
 
+    It may have been made for an earlier head, and shown again for the one that was merged.
     None where the merged file is another, where the run was of a sample, or where nothing is known of a merge.
     """
     if not wanted.blob_sha:
         return None
+    own = sa.exists().where(jobs.c.id == runs.c.job_id, jobs.c.merged)
+    shown = sa.exists().where(job_members.c.run_id == runs.c.id, jobs.c.id == job_members.c.job_id, jobs.c.merged)
     query = (
         _candidates(wanted, now - within)
         .join(partitions, partitions.c.key == runs.c.key)
-        .join(jobs, jobs.c.id == runs.c.job_id)
         .where(
             partitions.c.proposes == key,
             runs.c.pull_request.is_not(None),
             runs.c.status == RunStatus.SUCCEEDED.value,
-            jobs.c.merged,
+            sa.or_(own, shown),
         )
     )
     return row(engine, query.order_by(runs.c.id.desc()).limit(1))

@@ -285,7 +285,6 @@ class _Run:
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
         spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}
-        most = self.workplace.settings.convert_rows
-        sampled = bool(most) and result.outcome.counters.get("rows/read", 0) >= most
+        sampled = endings.sampled(result.outcome.counters, self.workplace.settings.convert_rows)
         ending = self._judged(replace(ending, seconds=spent, sampled=sampled))
         return replace(self.nothing, ending=ending, result=result, transient=result.transient)

@@ -62,6 +62,11 @@ def of_result(
     )
 
 
+def sampled(counters: Mapping[str, int], most: int) -> bool:
+    """Whether a run that converts no more than `most` rows (0: all) has, or may have, left some."""
+    return bool(most) and counters.get("rows/read", 0) >= most
+
+
 def stages(result: Result) -> dict[str, float]:
     """Seconds by stage; `convert` holds those of the converter's own stages, `total` all of them."""
     fetched = {"download": round(result.fetched.seconds, 3)} if result.fetched else {}

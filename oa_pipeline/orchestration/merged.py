@@ -41,7 +41,7 @@ def adopt(store: Store, run: Row, prefix: str, facts: RunFacts) -> dict[str, dic
     """Copies the objects of a proposal's run below `prefix`; their hashes are checked on the way.
 
     The index is written anew, last, as that of the run that adopts them. Raises PublishError where an object is not
-    what the ledger says it is.
+    what the ledger says it is; then nothing lies below `prefix`, and the run can make its own.
     """
     outputs: Mapping[str, Mapping[str, Any]] = run["outputs"]
     kept = {
@@ -49,10 +49,14 @@ def adopt(store: Store, run: Row, prefix: str, facts: RunFacts) -> dict[str, dic
         for kind, output in outputs.items()
         if kind != INDEX
     }
-    for kind, output in kept.items():
-        _copy(store, outputs[kind], output["key"])
-    if INDEX in outputs:
-        kept[INDEX] = _index(store, outputs[INDEX], f"{prefix}index.json", facts, run["id"])
+    try:
+        for kind, output in kept.items():
+            _copy(store, outputs[kind], output["key"])
+        if INDEX in outputs:
+            kept[INDEX] = _index(store, outputs[INDEX], f"{prefix}index.json", facts, run["id"])
+    except PublishError:
+        store.delete_prefix(prefix)
+        raise
     return kept
 
 

@@ -23,7 +23,8 @@ from ..process.index_reader import LARGEST, Index, IndexedFile, NotAnIndex, read
 from ..publish.results import LAST, NAMES, object_key
 from ..publish.store import Listed, Store, StoredObject, content_type
 from . import gate
-from .endings import STATUSES, data_version
+from .endings import STATUSES, data_version, sampled
+from .proposals import limited
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -170,6 +171,8 @@ def _files(index: Index) -> dict[str, IndexedFile]:
 def _enter(workplace: Workplace, engine: sa.Engine, store: Store, stored: Stored, index: Index, report: Report) -> None:
     run = index.run
     ending = _ending(store, stored, index)
+    settings = workplace.settings if stored.prefix.startswith("runs/") else limited(workplace.settings)
+    ending = replace(ending, sampled=sampled(ending.counters, settings.convert_rows))
     if ending.status is RunStatus.SUCCEEDED and stored.prefix.startswith("runs/"):
         last = ends.good_run_before(engine, run.partition, stored.number)
         earlier = held_against(engine, run.partition, last["id"]) if last is not None else []
