@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pytest
+import sqlalchemy as sa
 
 from oa_pipeline.ledger import queries
 from oa_pipeline_tests.automation.publishers import Publishers
@@ -21,7 +23,8 @@ from ..web.conftest import free_port
 from .fake import BOT, TOKEN, FakeGitHub, Pull, fake_github
 from .sources import source
 
-SECRET = "the webhook's secret"
+SECRET = "sentinel-of-the-webhook"
+PASSWORD = "sentinel-of-the-database"
 A, B, C = "sources/us/ca/a.json", "sources/us/ca/b.json", "sources/us/ca/c.json"
 ROWS = "x,y,number,street\n" + "".join(f"-122.{n},37.{n},{n},Main St\n" for n in range(1, 21))
 
@@ -71,6 +74,7 @@ def running(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
             "OA_STORE": str(folder / "store"),
         }
         for url in temporary(server, "template1"):
+            url = sa.make_url(url).set(password=PASSWORD).render_as_string(hide_password=False)
             with system(folder, url, location="oa_pipeline.definitions", more=more) as running:
                 held = Running(github, website, publishers, running, port)
                 github.push({A: held.source("city", "a.csv")})
@@ -146,3 +150,32 @@ def done(running: Running, pull: Pull) -> bool:
 
     job = jobs.of_pull_request(running.system.engine, pull.number)[0]
     return job["ended_at"] is not None
+
+
+def test_no_secret_is_found_anywhere_after_all_that(running: Running) -> None:
+    """After successes, failures and a merge: in arguments, files, rows, objects, or anything GitHub was sent."""
+    held = running.system
+    processes = [p for s in held.started for p in (psutil.Process(s.pid), *psutil.Process(s.pid).children(True))]
+    places = {f"arguments of {process.pid}": " ".join(process.cmdline()).encode() for process in processes}
+    for path in held.folder.rglob("*"):
+        if path.is_file():
+            places[str(path)] = path.read_bytes()
+    with held.engine.connect() as connection:
+        tables = connection.execute(
+            sa.text(
+                "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables "
+                "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            )
+        ).scalars()
+        for table in list(tables):
+            rows = connection.execute(sa.text(f"SELECT t::text FROM {table} t")).scalars()
+            places[table] = "\n".join(rows).encode()
+    for name in ("statuses", "comments", "checks"):
+        places[name] = repr(getattr(running.github, name)).encode()
+    places["requests to GitHub"] = b"".join(request.body for request in running.github.requests)
+
+    assert any(b"us/ca/a/addresses/city" in text for text in places.values()), "this looks where something is"
+    assert len(places["oa.runs"]) > 1000
+    assert len(places["public.event_logs"]) > 1000
+    secrets = {secret: secret.encode() for secret in (TOKEN, SECRET, PASSWORD)}
+    assert [(name, where) for where, text in places.items() for name, raw in secrets.items() if raw in text] == []

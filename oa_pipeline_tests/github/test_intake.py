@@ -337,6 +337,54 @@ def test_an_author_with_many_pull_requests_waits_for_those_with_few(world: World
     assert len(done.jobs) == MOST_A_LOOK
 
 
+def test_among_a_thousand_pull_requests_of_one_author_another_is_served_at_the_next_look(world: World) -> None:
+    pull = world.github.open_pull({A: source("city")}, author="busy")
+    name, payload = world.github.pull_event(pull)
+    body, now = json.dumps(payload).encode(), world.now
+    for number in range(1000):
+        receive(world.engine, Delivery(f"busy-{number}", name, body, sender="busy"), now=now)
+    quick = world.github.open_pull({B: source("city")}, author="quiet")
+    last = world.receive(world.github.pull_event(quick))
+
+    done = world.look()
+
+    assert world.job(quick)["id"] in done.jobs
+    assert world.delivered(last)["status"] == "handled"
+    with world.engine.connect() as connection:
+        left = connection.scalar(sa.select(sa.func.count()).where(deliveries.c.status == "received"))
+    assert left == 1001 - MOST_A_LOOK
+
+
+def test_when_github_asks_for_a_pause_nothing_is_asked_before_it_is_over(world: World) -> None:
+    for letter in "abc":
+        world.receive(world.github.pull_event(world.github.open_pull({A: source("city")}, author=letter)))
+    world.github.faults.append(Fault(faults.secondary_limit(77), times=1000))
+
+    world.look()
+    asked = len(world.github.requests)
+    world.now += timedelta(seconds=70)
+    world.look()
+
+    assert len(world.github.requests) == asked
+    world.github.faults.clear()
+    world.now += timedelta(seconds=10)
+    assert len(world.look().jobs) == 3
+
+
+def test_a_delivery_over_which_our_code_stumbles_holds_up_no_other_and_is_given_up_in_the_end(world: World) -> None:
+    name, payload = world.github.pull_event(world.github.open_pull({A: source("city")}, author="first"))
+    bad = world.receive((name, payload))
+    world.github.pulls[payload["number"]].base = 7  # type: ignore[assignment]  # what GitHub would never say
+    fine = world.github.open_pull({B: source("city")}, author="second")
+    world.receive(world.github.pull_event(fine))
+
+    assert len(world.look().jobs) == 1
+    for _ in range(MOST_TRIES):
+        world.now += timedelta(hours=1)
+        world.look()
+    assert world.delivered(bad)["status"] == "failed"
+
+
 def test_a_payload_that_is_no_event_is_rejected_and_holds_up_nothing(world: World) -> None:
     guid = world.receive(("pull_request", {"action": "opened"}))
     pull = world.github.open_pull({A: source("city")})
