@@ -64,11 +64,14 @@ class GitHub:
             "seconds_between_writes": 0.1,
             "user_agent": "oa_pipeline",
         }
-        if settings.github_token:
+        if settings.github_token and (anonymous or not settings.github_checks):
             return cls(Github(auth=Auth.Token(settings.github_token), **options), settings.repository)
         if not settings.github_app_id and anonymous:
             return cls(Github(**options), settings.repository)
         if not settings.github_app_id:
+            if settings.github_checks:
+                cure = "set OA_GITHUB_APP_ID and OA_GITHUB_APP_KEY, or OA_GITHUB_CHECKS=0"
+                raise SettingsError("OA_GITHUB_CHECKS=1 needs a GitHub App", cure=cure)
             raise SettingsError("GitHub cannot be asked", cure="set OA_GITHUB_TOKEN, or OA_GITHUB_APP_ID and _APP_KEY")
         key = _private_key(settings.github_app_key)
         app = Auth.AppAuth(settings.github_app_id, key)
@@ -172,6 +175,16 @@ class GitHub:
     def create_check(self, sha: str, name: str, facts: Mapping[str, Any]) -> int:
         """Begins a check run with such facts as `status`, `conclusion`, `details_url`, `output`. Returns its number."""
         return int(self._send("POST", "/check-runs", {"name": name, "head_sha": sha, **facts})["id"])
+
+    def find_check(self, sha: str, name: str, external_id: str) -> int | None:
+        """The number of our check run of that commit and name that we gave this id."""
+        parameters = {"check_name": name, "filter": "all", "per_page": str(PAGE)}
+        found = self._get(f"/commits/{quote(sha)}/check-runs", parameters)["check_runs"]
+        return next((int(each["id"]) for each in found if each.get("external_id") == external_id), None)
+
+    def annotations_of(self, check: int) -> int:
+        """How many annotations a check run has."""
+        return int((self._get(f"/check-runs/{check}").get("output") or {}).get("annotations_count") or 0)
 
     def update_check(self, check: int, facts: Mapping[str, Any], annotations: Sequence[Annotation] = ()) -> None:
         """Changes a check run; GitHub takes 50 annotations a request, so there may be several."""

@@ -12,14 +12,16 @@ from ..ledger import outbox
 from ..ledger.engine import in_transaction
 from ..ledger.jobs import NewJob, NewMember
 from ..ledger.tables import JobStatus
+from .checks import check_of
 from .statuses import standing, status_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+    from ..ledger.queries import Row
     from ..settings import Settings
 
-STATUS, REPORT = "status", "comment"
+STATUS, REPORT, CHECK = "status", "comment", "check"
 LONGEST = timedelta(hours=12)  # for which a job may go on
 
 
@@ -73,7 +75,8 @@ def approve(connection: Connection, settings: Settings, pull_request: int, *, by
     """Lets the waiting job of a pull request go on. Returns its id; None where none waits."""
     for job in ledger.of_pull_request(connection, pull_request):
         if job["status"] == JobStatus.WAITING:
-            ledger.change(connection, job["id"], trusted=True, deadline_at=now + LONGEST)  # from now on it goes on
+            # From now on it goes on. A check run that has ended does not: the job gets another.
+            ledger.change(connection, job["id"], trusted=True, deadline_at=now + LONGEST, check_id=None)
             ledger.set_status(connection, job["id"], JobStatus.PENDING, detail="", now=now)
             refreshed(connection, settings, job["id"], now=now)
             return str(job["id"])
@@ -94,22 +97,32 @@ def cancel_open(connection: Connection, pull_request: int, *, now: datetime, det
 
 
 def _tell(connection: Connection, settings: Settings, job_id: str, *, now: datetime, again: bool = False) -> None:
-    """What GitHub is owed of the job: its commit's status, and of a pull request the report."""
+    """What GitHub is owed of the job: its commit's status or check run, and of a pull request the report."""
     job = ledger.job(connection, job_id)
     assert job is not None
-    status = status_of(job, ledger.members(connection, job_id), public_url=settings.public_url)
+    members = ledger.members(connection, job_id)
+    status = status_of(job, members, public_url=settings.public_url)
     if status is None or settings.github_silent:
         return
-    outbox.owe(
-        connection, job_id=job_id, kind=STATUS, target=job["head_sha"], payload=status.as_json(), now=now, again=again
-    )
-    if job["pull_request"] and job["status"] != JobStatus.WAITING:
+    check = check_of(job, members, public_url=settings.public_url) if settings.github_checks else None
+    kind, payload = (CHECK, {"job": job_id, **check}) if check is not None else (STATUS, status.as_json())
+    outbox.owe(connection, job_id=job_id, kind=kind, target=job["head_sha"], payload=payload, now=now, again=again)
+    if job["pull_request"] and (job["status"] != JobStatus.NOTHING or _was_reported(connection, job)):
         # The text is made when it is paid: then it tells what is true at that time.
-        standing_now = {"job": job_id, "status": job["status"], "ended": _ended(connection, job_id)}
+        standing_now = {"job": job_id, "status": job["status"], "ended": _ended(members)}
         outbox.owe(
             connection, job_id=job_id, kind=REPORT, target=str(job["pull_request"]), payload=standing_now, now=now
         )
 
 
-def _ended(connection: Connection, job_id: str) -> list[str]:
-    return sorted(member["key"] for member in ledger.members(connection, job_id) if member["ended_at"] is not None)
+def _ended(members: Sequence[Row]) -> list[str]:
+    return sorted(member["key"] for member in members if member["ended_at"] is not None)
+
+
+def _was_reported(connection: Connection, job: Row) -> bool:
+    """Whether the pull request has a report, which must not go on telling of an older head.
+
+    One that has nothing to do with data sources gets no comment at all.
+    """
+    others = ledger.of_pull_request(connection, job["pull_request"])
+    return any(other["id"] != job["id"] and other["status"] != JobStatus.NOTHING for other in others)

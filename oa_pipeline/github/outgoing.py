@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..ledger import jobs, outbox
 from ..ledger.engine import in_transaction
-from .jobs import REPORT, STATUS
+from .checks import QUEUED, annotations_of, external_id, facts_of
+from .jobs import CHECK, REPORT, STATUS
 from .records import GitHubError
+from .statuses import CONTEXT
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -107,4 +109,21 @@ def _comment(engine: Engine, github: GitHub, report: Report, debt: Row) -> None:
     in_transaction(engine, lambda c: jobs.change(c, debt["job_id"], comment_id=kept))
 
 
-_PAY: dict[str, Callable[[Engine, GitHub, Report, Row], None]] = {STATUS: _status, REPORT: _comment}
+def _check(engine: Engine, github: GitHub, report: Report, debt: Row) -> None:
+    """The check run of a job: begun once, and each remark made once, however often this is tried."""
+    job = jobs.job(engine, debt["job_id"])
+    assert job is not None
+    sha, known = debt["target"], job["check_id"]
+    if known is None:
+        name = external_id(job)
+        known = github.find_check(sha, CONTEXT, name) or github.create_check(
+            sha, CONTEXT, {**QUEUED, "external_id": name, "details_url": debt["payload"]["details_url"]}
+        )
+        begun = known
+        in_transaction(engine, lambda c: jobs.change(c, job["id"], check_id=begun))
+    remarks = annotations_of(job)
+    made = github.annotations_of(known) if remarks else 0
+    github.update_check(known, facts_of(debt["payload"], report(job["id"])), remarks[made:])
+
+
+_PAY: dict[str, Callable[[Engine, GitHub, Report, Row], None]] = {STATUS: _status, REPORT: _comment, CHECK: _check}

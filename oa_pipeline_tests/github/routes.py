@@ -279,6 +279,23 @@ def update_check(github: FakeGitHub, request: Request, number: str) -> Response:
     return _check(github, request, github.checks[int(number) - 1])
 
 
+def checks_of(github: FakeGitHub, request: Request, ref: str) -> Response:
+    sha, name = _sha(github, ref), request.query.get("check_name", [""])[0]
+    found = [_shown_check(each) for each in github.checks if each["head_sha"] == sha and name in {"", each["name"]}]
+    return _json(github, {"total_count": len(found), "check_runs": found[::-1]})
+
+
+def get_check(github: FakeGitHub, _: Request, number: str) -> Response:
+    if not 0 < int(number) <= len(github.checks):
+        raise Refusal(404, "Not Found")
+    return _json(github, _shown_check(github.checks[int(number) - 1]))
+
+
+def _shown_check(found: dict[str, Any]) -> dict[str, Any]:
+    counted = {**(found.get("output") or {}), "annotations_count": len(found["annotations"])}
+    return {**{name: value for name, value in found.items() if name != "annotations"}, "output": counted}
+
+
 def new_token(github: FakeGitHub, _: Request, number: str) -> Response:
     token = f"ghs_installation_{number}_{len(github.tokens)}"
     github.tokens.add(token)
@@ -311,5 +328,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", r"/issues/(\d+)/comments"): comment,
     ("PATCH", r"/issues/comments/(\d+)"): edit_comment,
     ("POST", "/check-runs"): create_check,
+    ("GET", "/commits/([^/]+)/check-runs"): checks_of,
+    ("GET", r"/check-runs/(\d+)"): get_check,
     ("PATCH", r"/check-runs/(\d+)"): update_check,
 }

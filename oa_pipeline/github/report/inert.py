@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ...fetch.redact import redact
 from ...text import one_line
 
-CELL, LINE = 60, 600  # characters
+CELL, LINE = 60, 800  # characters
 MOST_MARKS = 4  # accents on one letter
 SAFE = "%/:=&?~#+!$,;'@()*[]"  # of an address; what it has besides is escaped
 _JOINERS = "\u200c\u200d"  # invisible, and needed by the scripts of South Asia and by Persian
@@ -30,14 +30,14 @@ def plain(text: str, most: int = LINE) -> str:
     line = " ".join(one_line(text[: most * 8]).split())
     kept: list[str] = []
     marks = 0
-    for letter in line:
+    for letter in "" if line.isascii() else line:
         kind = unicodedata.category(letter)
         if kind in {"Cf", "Cs"} and letter not in _JOINERS:
             continue
         marks = marks + 1 if kind in {"Mn", "Me"} else 0
         if marks <= MOST_MARKS:
             kept.append(letter)
-    shown = "".join(kept).strip()
+    shown = line if line.isascii() else "".join(kept).strip()
     return shown if len(shown) <= most and len(text) <= most * 8 else f"{shown[: most - 1]}…"
 
 
@@ -71,6 +71,12 @@ def words(text: str, most: int = LINE) -> str:
         else:
             _take(pieces, token)
     return "".join(code(held) if is_code else held for is_code, held in pieces).strip()
+
+
+def sentence(text: str, most: int = LINE) -> str:
+    """As `words`, with its full stop."""
+    said = words(text, most)
+    return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
 def _take(pieces: list[tuple[bool, str]], token: str) -> None:

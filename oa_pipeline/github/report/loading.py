@@ -30,6 +30,7 @@ LARGEST_SAMPLE = 1024 * 1024  # bytes
 LARGEST_START = 256 * 1024  # packed bytes of the published rows
 LARGEST_ROWS = 2 * 1024 * 1024  # ... and unpacked
 LONGEST_VALUE = 400  # characters
+MANY = f"those of {MOST_LOOKED_INTO} data sources are shown"
 GONE = "the store does not give its file"
 LINKS = {
     "log": "log", "geojson": "GeoJSON", "csv": "csv zip", "parquet": "GeoParquet", "sample": "sample", "index": "index",
@@ -76,7 +77,7 @@ def _facts(member: Row, before: Row | None, declared: Declared | None, store: St
     outputs: Mapping[str, Any] = member["run_outputs"] or {}
     known = {"before": before, "links": _links(outputs, store), **_said_by(declared)}
     if not looked_into:
-        return SourceFacts(**known)
+        return SourceFacts(**known, publisher=Glimpse(trouble=MANY), published=Glimpse(trouble=MANY))
     return SourceFacts(
         **known,
         publisher=_publisher(outputs.get("sample"), store),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from .facts import Row, SourceFacts
-from .inert import words
+from .inert import sentence
 from .outcomes import Outcome, outcome_of, several
-from .tables import change
 
 MOST_WARNINGS = 8
 LOST = 0.10  # a share of the rows
@@ -15,7 +14,7 @@ def remarks(member: Row, facts: SourceFacts) -> list[str]:
     """The remarks on a data source, the gravest first."""
     said = [*_lost(member, facts), *_licence(facts)]
     warnings = member["run_warnings"] or []
-    said += [f"The run warns: {words(str(warning), 300)}" for warning in warnings[:MOST_WARNINGS]]
+    said += [f"The run warns: {sentence(str(warning), 300)}" for warning in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
         said.append(f"The run gives {several(len(warnings) - MOST_WARNINGS, 'more warning')}; its log has them.")
     return said
@@ -26,7 +25,8 @@ def _lost(member: Row, facts: SourceFacts) -> list[str]:
     compared = outcome_of(member) is Outcome.FINE and not member["run_sampled"]
     if not compared or not before or now is None or now > before * (1 - LOST):
         return []
-    return [f"It has {change(now, before)} rows against the default branch. Is that meant?"]
+    fewer = several(before - now, "row")
+    return [f"It has {fewer} fewer than the default branch ({(now - before) / before:+.1%}). Is that meant?"]
 
 
 def _licence(facts: SourceFacts) -> list[str]:

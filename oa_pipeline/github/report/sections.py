@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from ...errors import Problem
 from ..changes import Outcome as FileOutcome
 from .facts import Row, SourceFacts, Surroundings
-from .inert import code, element, link, words
-from .outcomes import Outcome, bad_files, outcome_of, several
+from .inert import code, element, link, sentence, words
+from .outcomes import Outcome, outcome_of, several
 from .remarks import remarks
 from .tables import completeness, dropped_said, glimpse, rows_said, unread
 
 MOST_FINDINGS = 10  # of one file
-MOST_SAID = 800  # characters of what a run says
 KEY = 160  # characters of a data source's key
 
 
-def files_to_mend(job: Row, around: Surroundings) -> Iterator[str]:
-    """For each file that is refused or not valid: where, why, and what to do."""
-    for file in bad_files(job):
-        path = code(file["path"], KEY)
-        if file["outcome"] == FileOutcome.REFUSED:
-            yield f"#### ❌ {path}: not read\n\nThe file was not read: {sentence(file['detail'])}"
-        else:
-            yield f"#### ❌ {path}: not a valid source\n\n{_findings(job, file, around)}"
+def file_to_mend(job: Row, file: Row, around: Surroundings) -> str:
+    """Of a file that is refused or not valid: where, why, and what to do."""
+    path = code(file["path"], KEY)
+    if file["outcome"] == FileOutcome.REFUSED:
+        return f"#### ❌ {path}: not read\n\nThe file was not read: {sentence(file['detail'])}"
+    return f"#### ❌ {path}: not a valid source\n\n{_findings(job, file, around)}"
 
 
-def files_to_look_at(job: Row, around: Surroundings) -> Iterator[str]:
-    """For each file that is valid, what a reader of it would ask."""
-    for file in job["files"]:
-        if file["outcome"] == FileOutcome.CHANGED and file["findings"]:
-            yield f"#### {code(file['path'], KEY)}: worth a look\n\n{_findings(job, file, around)}"
+def file_to_look_at(job: Row, file: Row, around: Surroundings) -> str:
+    """Of a file that is valid, what a reader of it would ask."""
+    if file["outcome"] != FileOutcome.CHANGED or not file["findings"]:
+        return ""
+    return f"#### {code(file['path'], KEY)}: worth a look\n\n{_findings(job, file, around)}"
 
 
 def _findings(job: Row, file: Row, around: Surroundings) -> str:
@@ -45,12 +42,6 @@ def _findings(job: Row, file: Row, around: Surroundings) -> str:
     if len(ordered) > MOST_FINDINGS:
         lines.append(f"- … and {len(ordered) - MOST_FINDINGS:,} more. `oa lint` lists them all.")
     return "\n".join(lines)
-
-
-def sentence(text: str) -> str:
-    """What somebody says, with its full stop."""
-    said = words(text, MOST_SAID)
-    return said if not said or said[-1] in ".!?…" else f"{said}."
 
 
 def _capital(text: str) -> str:
@@ -66,7 +57,7 @@ def files_not_checked(job: Row) -> str:
     said = {
         FileOutcome.IGNORED: "ignored",
         FileOutcome.REMOVED: "removed",
-        FileOutcome.UNCHANGED: "unchanged: it means what it meant before",
+        FileOutcome.UNCHANGED: "unchanged, it means what it meant before",
     }
     lines = [
         f"- {code(file['path'], KEY)}: {said[file['outcome']]}{', ' if file['detail'] else ''}{words(file['detail'])}"
@@ -104,13 +95,10 @@ def _paragraph(lines: Sequence[str]) -> str:
     return "  \n".join(lines)
 
 
-def worth_a_look(members: Sequence[Row], facts: Mapping[str, SourceFacts]) -> Iterator[str]:
-    """The remarks on data sources that are fine, by data source."""
-    for member in members:
-        if outcome_of(member) is Outcome.FINE:
-            said = remarks(member, facts.get(member["key"], SourceFacts()))
-            if said:
-                yield f"{code(member['key'], KEY)}\n\n" + "\n".join(f"- {each}" for each in said)
+def worth_a_look(member: Row, facts: SourceFacts) -> str:
+    """The remarks on a data source that is fine."""
+    said = remarks(member, facts)
+    return f"{code(member['key'], KEY)}\n\n" + "\n".join(f"- {each}" for each in said) if said else ""
 
 
 def whole(member: Row, facts: SourceFacts) -> str:

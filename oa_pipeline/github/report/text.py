@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...ledger.tables import JobStatus
 from .facts import Row, SourceFacts, Surroundings
-from .inert import cell, code, link
+from .inert import cell, code, link, sentence
 from .outcomes import GOOD, Outcome, bad_files, count, outcome_of, several
 from .sections import (
     KEY,
     failure,
+    file_to_look_at,
+    file_to_mend,
     files_not_checked,
-    files_to_look_at,
-    files_to_mend,
-    sentence,
     whole,
     worth_a_look,
 )
@@ -29,16 +29,17 @@ AGAIN = "a comment that begins with `re-run this, please`"
 def render(job: Row, members: Sequence[Row], facts: Mapping[str, SourceFacts], around: Surroundings) -> str:
     """The whole report. Equal facts give equal text, and no text is longer than GitHub takes."""
     ordered = sorted(members, key=lambda member: (_ORDER[outcome_of(member)], member["key"]))
+    of = {member["key"]: facts.get(member["key"], SourceFacts()) for member in ordered}
+    bad = [m for m in ordered if outcome_of(m) in {Outcome.FAILED, Outcome.OURS}]
+    fine = [m for m in ordered if outcome_of(m) is Outcome.FINE]
     page = Page(_footer(job, around), around)
-    page.add([f"### {headline(job, members)}", next_step(job)])
-    page.add([overview(ordered, facts)])
-    page.add(files_to_mend(job, around), "file that needs a change")
-    page.add(_failures(ordered, facts), "data source that failed")
-    page.add(_together("### Worth a look", worth_a_look(ordered, facts)), "remark")
-    page.add(files_to_look_at(job, around), "file with remarks")
-    fine = (m for m in ordered if outcome_of(m) is Outcome.FINE)
-    page.add((whole(m, facts.get(m["key"], SourceFacts())) for m in fine), "data source that is fine")
-    page.add([files_not_checked(job)], "list of other files")
+    page.add([lambda: f"### {headline(job, members)}\n\n{next_step(job)}", lambda: overview(job, ordered, facts)])
+    page.add([partial(file_to_mend, job, file, around) for file in bad_files(job)], "file", "that need a change")
+    page.add([partial(failure, m, of[m["key"]]) for m in bad], "data source", "that failed")
+    page.add([partial(worth_a_look, m, of[m["key"]]) for m in fine], title="### Worth a look")
+    page.add([partial(file_to_look_at, job, file, around) for file in job["files"]])
+    page.add([partial(whole, m, of[m["key"]]) for m in fine], "data source", "that are fine")
+    page.add([partial(files_not_checked, job)])
     return page.text()
 
 
@@ -52,28 +53,34 @@ class Page:
     footer: str
     around: Surroundings
     parts: list[str] = field(default_factory=list)
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     used: int = 0
 
     def __post_init__(self) -> None:
         """The footer has its room from the beginning."""
         self.used = size(self.footer)
 
-    def add(self, parts: Iterable[str], what: str = "part") -> None:
-        """Adds what there is room for. `what` names a part that is left out."""
-        for part in filter(None, parts):
-            room = size(part) + 2
-            if self.used + room > LONGEST or what in self.left_out:
-                self.left_out[what] = self.left_out.get(what, 0) + 1
-            else:
-                self.parts.append(part)
-                self.used += room
+    def add(self, parts: Sequence[Callable[[], str]], thing: str = "", which: str = "", *, title: str = "") -> None:
+        """Adds what there is room for, the first under the title. What is left out is not even written, but counted
+        where each part is a `thing`.
+        """
+        for number, write in enumerate(parts):
+            part = write()
+            if not part:
+                continue
+            part, title = f"{title}\n\n{part}" if title else part, ""
+            if self.used + size(part) + 2 > LONGEST:
+                left = len(parts) - number
+                self.left_out.append(f"{several(left, thing)} {which}" if thing else "further remarks")
+                return
+            self.parts.append(part)
+            self.used += size(part) + 2
 
     def text(self) -> str:
         """The page, with what it leaves out and where that is to be seen."""
         cut = []
         if self.left_out:
-            said = ", ".join(f"{number:,} × {what}" for what, number in self.left_out.items())
+            said = ", ".join(dict.fromkeys(self.left_out))
             cut = [f"**Cut:** GitHub takes no longer comment. Not shown: {said}. {_all(self.around)}."]
         return "\n\n".join([*self.parts, *cut, self.footer]) + "\n"
 
@@ -123,38 +130,29 @@ def next_step(job: Row) -> str:
     return f"{said}\n\n**Note:** {detail}" if detail else said
 
 
-def overview(members: Sequence[Row], facts: Mapping[str, SourceFacts]) -> str:
+def overview(job: Row, members: Sequence[Row], facts: Mapping[str, SourceFacts]) -> str:
     """A line for each data source."""
     if not members:
         return ""
-    lines = [_line(member, facts.get(member["key"], SourceFacts())) for member in members[:MOST_LINES]]
+    held = JobStatus(job["status"]) is JobStatus.WAITING
+    lines = [_line(member, facts.get(member["key"], SourceFacts()), held) for member in members[:MOST_LINES]]
     more = len(members) - MOST_LINES
     rest = f"\n\n… and {several(more, 'more data source')}." if more > 0 else ""
     return table(("data source", "outcome", "rows", "against the default branch"), lines) + rest
 
 
-def _line(member: Row, facts: SourceFacts) -> tuple[str, ...]:
+def _line(member: Row, facts: SourceFacts, held: bool) -> tuple[str, ...]:
     outcome, now = outcome_of(member), member["run_rows"]
     before = facts.before["rows"] if facts.before else None
     stands = f"{outcome.mark} {outcome.words}{', re-used' if member['reused'] else ''}"
     key = cell(member["key"], KEY)
+    if held:
+        return key, "⏸ waits", NONE, NONE
     if outcome is not Outcome.FINE or now is None:
         return key, stands, NONE, NONE
     if member["run_sampled"]:
         return key, stands, f"a sample of {now:,}", "not compared"
     return key, stands, f"{now:,}", "new" if before is None else change(now, before)
-
-
-def _failures(members: Sequence[Row], facts: Mapping[str, SourceFacts]) -> Iterator[str]:
-    for member in members:
-        if outcome_of(member) in {Outcome.FAILED, Outcome.OURS}:
-            yield failure(member, facts.get(member["key"], SourceFacts()))
-
-
-def _together(title: str, parts: Iterable[str]) -> Iterator[str]:
-    """The parts, the first of them under a title."""
-    for number, part in enumerate(parts):
-        yield part if number else f"{title}\n\n{part}"
 
 
 def _footer(job: Row, around: Surroundings) -> str:
