@@ -7,7 +7,7 @@ import json
 
 import click
 
-from ..settings import Settings
+from .operating import workplace_of_before
 
 
 @click.command("prune")
@@ -22,12 +22,11 @@ def prune(dry: bool, orphans: bool, as_json: bool) -> None:
     """
     from ..orchestration import upkeep
     from ..orchestration.instance import instance_of
-    from ..orchestration.workplace import Workplace
     from ..publish.prune import lines
 
-    settings = Settings.from_env()
-    with contextlib.nullcontext() if dry else instance_of(settings) as instance:
-        done = upkeep.prune(Workplace(settings), instance, dry=dry, orphans=orphans)
+    workplace = workplace_of_before()
+    with contextlib.nullcontext() if dry else instance_of(workplace.settings) as instance:
+        done = upkeep.prune(workplace, instance, dry=dry, orphans=orphans)
     if as_json:
         click.echo(json.dumps(done.as_json(), ensure_ascii=False))
         return

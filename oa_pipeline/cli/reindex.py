@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OAError, PublishError
-from ..settings import Settings
+from .operating import workplace_of_before
 
 if TYPE_CHECKING:
     from ..orchestration.reindex import Report
@@ -25,10 +25,9 @@ def reindex(dry_run: bool) -> None:
     from the store. Exit status: 0 done, 1 something has to be looked at.
     """
     from ..orchestration.reindex import reindex as enter_again
-    from ..orchestration.workplace import Workplace
     from .progress import terminal_progress
 
-    workplace = Workplace(Settings.from_env())
+    workplace = workplace_of_before()
     with terminal_progress() as on_progress:
         report = enter_again(workplace, dry_run=dry_run, on_progress=on_progress)
     _say(report, dry_run)

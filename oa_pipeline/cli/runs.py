@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import OAError, PublishError
-from ..settings import Settings
+from ..text import one_line
+from .operating import whoami, workplace_of_before
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -59,7 +59,7 @@ def list_runs(which: str | None, pattern: str | None, limit: int, as_json: bool)
     from ..ledger.listing import Which
     from ..ledger.listing import list_runs as listed
 
-    found = listed(_workplace().ledger(), Which(which or "all"), pattern=pattern, limit=limit)
+    found = listed(workplace_of_before().ledger(), Which(which or "all"), pattern=pattern, limit=limit)
     for row in found:
         click.echo(_json(row) if as_json else _line(row))
     more = " or more: see --limit" if len(found) == limit else ""
@@ -73,7 +73,7 @@ def show(number: int, as_json: bool) -> None:
     """Show one run: how it ended, what it made and where that is, its relatives, results that came late."""
     from ..ledger import queries
 
-    workplace = _workplace()
+    workplace = workplace_of_before()
     row = queries.run(workplace.ledger(), number)
     if row is None:
         raise OAError(f"there is no run {number}", cure="`oa runs list` shows the newest")
@@ -100,8 +100,8 @@ def accept(numbers: tuple[int, ...], by: str) -> None:
     """Publish held runs. One that was let through before stays as it is."""
     from ..ledger.gate import accept as let_through
 
-    workplace = _workplace()
-    who = by or getpass.getuser()
+    workplace = workplace_of_before()
+    who = by or whoami()
     published = []
 
     def one(engine: sa.Engine, number: int) -> str:
@@ -124,14 +124,14 @@ def reject(numbers: tuple[int, ...], by: str) -> None:
     """Say that held runs shall not be published, nor later ones that agree with them."""
     from ..ledger.gate import reject as turn_down
 
-    who = by or getpass.getuser()
+    who = by or whoami()
 
     def one(engine: sa.Engine, number: int) -> str:
         done = turn_down(engine, number, who, now=datetime.now(UTC))
         before = f" before, by {done.row['rejected_by']}" if done.already else ""
         return f"run {number} ({done.row['key']}) was rejected{before}; run {done.row['compared_with']} stays"
 
-    if _each(_workplace(), numbers, one):
+    if _each(workplace_of_before(), numbers, one):
         raise click.exceptions.Exit(1)
 
 
@@ -201,20 +201,14 @@ def _line(row: Row) -> str:
         why = f"unchanged since run {row['copy_of']}"
     when = _text(row["ended_at"] or row["started_at"])
     line = f"{row['id']:>8}  {row['status']:<9}  {count:>11}  {when}  {row['key']}"
-    return f"{line}  {why[:LONGEST_WHY]}".rstrip()
+    return f"{line}  {one_line(why[: 4 * LONGEST_WHY])[:LONGEST_WHY]}".rstrip()
 
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
-    return str(value)
+    return one_line(str(value))
 
 
 def _json(row: Row) -> str:
     return json.dumps(dict(row), ensure_ascii=False, default=lambda value: value.isoformat())
-
-
-def _workplace() -> Workplace:
-    from ..orchestration.workplace import Workplace
-
-    return Workplace(Settings.from_env())

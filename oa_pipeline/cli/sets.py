@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from collections.abc import Iterator
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import OAError, SettingsError
-from ..settings import Settings
+from ..errors import OAError
+from .operating import whoami, workplace_at_work
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ..automation.progress import Progress
-    from ..orchestration.workplace import Workplace
 
 EVERY = 2.0  # seconds between looks of `--follow`
 MOST = 2**63 - 1  # the ledger counts no further
@@ -40,9 +38,9 @@ def start(only: str, force: bool) -> None:
     from ..automation.sets import Asked, start_set
     from ..orchestration.instance import instance_of
 
-    workplace = _workplace()
+    workplace = workplace_at_work()
     with instance_of(workplace.settings) as instance:
-        begun = start_set(workplace, instance, Asked(f"{getpass.getuser()} by `oa set start`", only=only, force=force))
+        begun = start_set(workplace, instance, Asked(f"{whoami()} by `oa set start`", only=only, force=force))
     commit = f" at commit {begun.commit}" if begun.commit else ""
     click.echo(f"set {begun.number}: {begun.members:,} data sources of {begun.repository}{commit}")
     if begun.unreadable:
@@ -58,7 +56,7 @@ def start(only: str, force: bool) -> None:
 @click.option("--follow", is_flag=True, help="Stay until it has ended; exit status 1 unless it is complete.")
 def show(number: int | None, follow: bool) -> None:
     """Show how far a set is: the open one, or else the newest, unless ID names another."""
-    engine = _workplace().ledger()
+    engine = workplace_at_work().ledger()
     seen = _progress(engine, _number(engine, number))
     if follow:
         seen = _follow(engine, seen)
@@ -77,7 +75,7 @@ def cancel(number: int | None) -> None:
     from ..ledger.tables import SetStatus
     from ..orchestration.instance import instance_of
 
-    workplace = _workplace()
+    workplace = workplace_at_work()
     engine = workplace.ledger()
     current = sets.open_one(engine)
     if number is None and current is None:
@@ -89,7 +87,7 @@ def cancel(number: int | None) -> None:
         raise OAError(
             f"set {asked} is {row['status']} since {_text(row['ended_at'])}", cure="there is nothing to cancel"
         )
-    why = f"cancelled by {getpass.getuser()}"
+    why = f"cancelled by {whoami()}"
     with instance_of(workplace.settings) as instance:
         stop_set(instance, engine, asked, SetStatus.CANCELLED, why=why, now=datetime.now(UTC))
     for line in described(_progress(engine, asked)):
@@ -188,14 +186,3 @@ def _number(engine: sa.Engine, number: int | None) -> int:
 
 def _text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _workplace() -> Workplace:
-    """Where the ledger is. Raises SettingsError where no database runs: one made now would feed nothing."""
-    from ..orchestration import embedded
-    from ..orchestration.workplace import Workplace
-
-    settings = Settings.from_env()
-    if not settings.database_url and embedded.find(settings.home) is None:
-        raise SettingsError("no database runs", cure="start `oa up`, or name a PostgreSQL server by OA_DATABASE_URL")
-    return Workplace(settings)

@@ -64,6 +64,11 @@ def find(home: Path) -> Embedded | None:
     return _running(place) if place else None
 
 
+def was_here(home: Path) -> bool:
+    """Whether this home ever had a server, be it running or not."""
+    return _recorded_place(home) is not None
+
+
 def start(home: Path, *, options: Sequence[str] = ()) -> Embedded:
     """The server of this home: the one that runs, or a new one that this process owns.
 

@@ -11,9 +11,12 @@ import sqlalchemy as sa
 from dagster import AssetRecordsFilter
 
 from oa_pipeline.assets.source import SOURCE
+from oa_pipeline.ledger.tables import RunStatus
 from oa_pipeline.orchestration.instance import instance_of
+from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 from oa_pipeline_tests.cli.test_oa import oa
+from oa_pipeline_tests.ledger.life import declare, run
 
 
 @pytest.fixture
@@ -89,3 +92,15 @@ def test_wrong_numbers_are_said_to_be(
     assert done.returncode == status
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_publishers_wrote_moves_no_cursor(database: str, engine: sa.Engine, tmp_path: Path) -> None:
+    written = "said \x1b[2J\x1b]0;title\x07 and\nrun 9 succeeded \u202e\u009b1A"
+    number = run(engine, declare(engine, KEY), RunStatus.SKIPPED, rows=None, detail=written, licence=Licence(written))
+    environment = {"OA_DATABASE_URL": database, "OA_HOME": str(tmp_path)}
+    for arguments in (["list"], ["show", str(number)]):
+        said = oa("runs", *arguments, **environment)
+        assert said.returncode == 0, said.stderr
+        assert "title" in said.stdout
+        assert not set("\x1b\x07\u202e\u009b") & set(said.stdout)
+        assert not any(line.startswith("run 9") for line in said.stdout.splitlines())
