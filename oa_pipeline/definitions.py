@@ -25,8 +25,18 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
     """The definitions. `workplace` is where runs work; `overrides` are further arguments of Definitions."""
     workplace = workplace or Workplace()
     settings, probe = workplace.settings, probe_job(workplace)
-    process = define_asset_job("process", selection=[source], executor_def=in_process_executor)
-    check = define_asset_job("check", selection=[proposal], executor_def=in_process_executor)
+    process = define_asset_job(
+        "process",
+        selection=[source],
+        executor_def=in_process_executor,
+        description="Processes one data source: download, conversion, publication.",
+    )
+    check = define_asset_job(
+        "check",
+        selection=[proposal],
+        executor_def=in_process_executor,
+        description="Processes one data source as a pull request proposes it. Started by the sensor `pull_requests`.",
+    )
     collect, nightly = collections_job(), nightly_jobs()
     parts: dict[str, Any] = {
         "assets": [source, proposal, weekly_set, collections, tile_index, statistics],

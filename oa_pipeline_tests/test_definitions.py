@@ -48,6 +48,16 @@ def test_the_definitions_load_and_hold_what_they_should() -> None:
     assert defs.get_repository_def().has_job("process")
 
 
+def test_whatever_the_ui_lists_says_what_it_is_for() -> None:
+    repository = build_defs(workplace=Workplace(Settings())).get_repository_def()
+    listed = [*repository.get_all_jobs(), *repository.sensor_defs, *repository.schedule_defs]
+    said = {one.name: one.description for one in listed if not one.name.startswith("__")}
+    assert {"process", "check", "make_collections", "feed", "weekly_set"} <= said.keys()
+    assert [name for name, description in said.items() if not description] == []
+    assets = repository.asset_graph
+    assert [key.to_user_string() for key in assets.get_all_asset_keys() if not assets.get(key).description] == []
+
+
 def test_loading_them_is_light() -> None:
     code = (
         "import json, os, sys, oa_pipeline.definitions; t = os.times(); "

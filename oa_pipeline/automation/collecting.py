@@ -37,7 +37,13 @@ UNDER_WAY = (
 
 def collections_job() -> Any:
     """The job that makes them."""
-    return define_asset_job(JOB, selection=[COLLECTIONS], tags=TAGS, executor_def=in_process_executor)
+    return define_asset_job(
+        JOB,
+        selection=[COLLECTIONS],
+        tags=TAGS,
+        executor_def=in_process_executor,
+        description="Makes the regional files of the latest results, where these have changed.",
+    )
 
 
 def collections_schedule(settings: Settings, job: Any) -> ScheduleDefinition:

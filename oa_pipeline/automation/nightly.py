@@ -76,8 +76,20 @@ def prune_event_log() -> None:
 def nightly_jobs() -> list[Any]:
     """All of them."""
     return [
-        define_asset_job("make_tile_index", selection=[TILE_INDEX], tags=TAGS, executor_def=in_process_executor),
-        define_asset_job("make_statistics", selection=[STATISTICS], tags=TAGS, executor_def=in_process_executor),
+        define_asset_job(
+            "make_tile_index",
+            selection=[TILE_INDEX],
+            tags=TAGS,
+            executor_def=in_process_executor,
+            description="Makes the zips of the square degrees whose results have changed.",
+        ),
+        define_asset_job(
+            "make_statistics",
+            selection=[STATISTICS],
+            tags=TAGS,
+            executor_def=in_process_executor,
+            description="Makes the numbers over all runs and sets anew.",
+        ),
         prune,
         prune_event_log,
     ]
