@@ -2,6 +2,8 @@
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 import functools
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ..github.api import GitHub
 
 LOOK_SECONDS = 2  # a contributor watches
+# Dagster's daemon comes by every five seconds. What comes meanwhile does not wait for it.
+WATCH_SECONDS, PAUSE_SECONDS = 3.5, 0.5
 TELL_SECONDS = 5  # beside what is told at once
 HOUR = 3600
 AT_ONCE = 5  # debts that are paid within the look that made them
@@ -42,7 +46,7 @@ def github_sensors(settings: Settings, jobs: list[Any]) -> list[SensorDefinition
         description="Turns GitHub's deliveries into jobs, asks for their runs, and notes how these ended.",
     )
     def pull_requests(context: SensorEvaluationContext, workplace: ResourceParam[Workplace]) -> SensorResult:
-        return look_at_pull_requests(context.instance, workplace)
+        return keep_looking(lambda: look_at_pull_requests(context.instance, workplace))
 
     @sensor(
         name="outbox",
@@ -63,6 +67,24 @@ def github_sensors(settings: Settings, jobs: list[Any]) -> list[SensorDefinition
         return SensorResult(skip_reason=SkipReason(find_lost(workplace)))
 
     return [pull_requests, outbox, open_pull_requests]
+
+
+def keep_looking(
+    look: Callable[[], SensorResult],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SensorResult:
+    """Looks again and again for some seconds, until Dagster is to be asked for runs."""
+    until, said = clock() + WATCH_SECONDS, dict[str, None]()
+    while True:
+        found = look()
+        if found.run_requests:
+            return found
+        said[found.skip_reason.skip_message or "" if found.skip_reason else ""] = None
+        if clock() + PAUSE_SECONDS > until:
+            return found._replace(skip_reason=SkipReason("\n".join(said)))
+        sleep(PAUSE_SECONDS)
 
 
 def look_at_pull_requests(
