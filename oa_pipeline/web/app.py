@@ -115,7 +115,7 @@ _known: dict[str, str] = {}
 def _unforeseen(error: Exception) -> Response:
     """A mistake of ours: what it was stands in the log, and nowhere else."""
     log.error("%s %s", request.method, request.path, exc_info=error)
-    if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS"):
+    if current_app.testing:
         raise error
     from http import HTTPStatus
 

@@ -15,7 +15,7 @@ from .rendering import iso
 T = TypeVar("T")
 Value = str | float | None
 PER = 100
-PAGE = Parameter("page", "where to go on: what a link to the next or former part says", most=400)
+PAGE = Parameter("page", "where to go on: what a link to the next or former part says", most=2000)
 ORDER = Parameter("order", "up or down", allowed=("up", "down"), default="up")
 PER_PAGE = Parameter("per", "rows in one part", Kind.INTEGER, default=PER, least=1, most=1000)
 
@@ -101,15 +101,18 @@ def _plain(value: object) -> Value:
 
 
 def _named(direction: str, row: Any, value: Callable[[Any], object], key: Callable[[Any], str]) -> str:
-    text = json.dumps([direction, _plain(value(row)), key(row)], ensure_ascii=False, separators=(",", ":"))
+    at, name = _plain(value(row)), key(row)
+    text = json.dumps(
+        [direction, name] if at == name else [direction, at, name], ensure_ascii=False, separators=(",", ":")
+    )
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _parsed(page: str) -> tuple[bool, Value, str]:
     try:
         found = json.loads(base64.b64decode(page + "=" * (-len(page) % 4), altchars=b"-_", validate=True))
-        direction, at, name = found
-    except (ValueError, TypeError, RecursionError):
+        direction, at, name = (found[0], found[1], found[-1])
+    except (ValueError, TypeError, LookupError, RecursionError):
         raise _unknown() from None
     fine = direction in ("<", ">") and isinstance(name, str) and (at is None or isinstance(at, str | int | float))
     if not fine or isinstance(at, bool):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..ledger.reading import Row
+from ..text import one_line
 from .endpoints import Asked
 from .forms import separated
 
@@ -57,10 +58,10 @@ def _flag(value: bool | None) -> str:
 
 
 COLUMNS: Mapping[str, Callable[[Asked, Row], Any]] = {
-    "source": lambda asked, row: f"{row['source']}.json",
+    "source": lambda asked, row: f"{one_line(row['source'])}.json",
     "cache": _object("cache"),
     "sample": _object("sample"),
-    "geometry type": lambda asked, row: row["geometry_type"],
+    "geometry type": lambda asked, row: one_line(row["geometry_type"]),
     "address count": lambda asked, row: row["rows"],
     "version": lambda asked, row: "",  # a tag of source files that none has any more
     "fingerprint": lambda asked, row: row["cache_md5"],
@@ -70,7 +71,7 @@ COLUMNS: Mapping[str, Callable[[Asked, Row], Any]] = {
     "process hash": _sha256,
     "output": _object("log"),
     "attribution required": lambda asked, row: _flag(row["attribution_required"]),
-    "attribution name": lambda asked, row: row["attribution_name"],
+    "attribution name": lambda asked, row: one_line(row["attribution_name"]),
     "share-alike": lambda asked, row: _flag(row["share_alike"]),
-    "code version": lambda asked, row: row["code_version"],
+    "code version": lambda asked, row: one_line(row["code_version"]),
 }

@@ -9,27 +9,73 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from oa_pipeline.ledger.engine import ledger_engine, reader_engine
 from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
-from oa_pipeline_tests.database import database, empty_database, engine, home, ledger_template, server
+from oa_pipeline.web.site import Site
+from oa_pipeline_tests.database import (
+    database,
+    empty_database,
+    engine,
+    home,
+    ledger_template,
+    open_folder,
+    server,
+    temporary,
+)
+
+from .filled import Filled, fill
 
 __all__ = ["database", "empty_database", "engine", "home", "ledger_template", "server"]
 SECRETS = ("first secret", "zweites Geheimnis: ü")
 
 
 @pytest.fixture
-def settings(database: str) -> Settings:
-    return Settings(database_url=database, github_secrets=SECRETS, repository="openaddresses/openaddresses")
+def settings(database: str, tmp_path: Path) -> Settings:
+    return Settings(
+        home=tmp_path,
+        database_url=database,
+        github_secrets=SECRETS,
+        repository="openaddresses/openaddresses",
+        public_url="https://site.example",
+    )
 
 
 @pytest.fixture
 def client(settings: Settings, engine: sa.Engine) -> FlaskClient:
     return create_app(settings).test_client()
+
+
+@pytest.fixture(scope="module")
+def site(server: str, ledger_template: str) -> Iterator[Site]:
+    """The means of a site that a module's tests only read. Its catalogue is never older than the ledger."""
+    with open_folder() as folder:
+        for url in temporary(server, ledger_template):
+            settings = Settings(
+                home=folder, database_url=url, github_secrets=SECRETS, public_url="https://site.example"
+            )
+            yield Site(settings, catalogue_seconds=0)
+            reader_engine(url).dispose()
+
+
+@pytest.fixture(scope="module")
+def filled(site: Site) -> Filled:
+    """A ledger and a store with something of everything in them."""
+    return fill(ledger_engine(site.settings.database_url), site.settings.home / "store")
+
+
+@pytest.fixture(scope="module")
+def reader(site: Site, filled: Filled) -> FlaskClient:
+    """Who reads the pages of it. What a page does wrong is raised."""
+    app = create_app(site=site)
+    app.testing = True
+    return app.test_client()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,218 @@
+"""Every page with a small ledger: what a reader came for is there, and the page is sound."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from xml.etree import ElementTree
+
+import pytest
+from flask.testing import FlaskClient
+
+from oa_pipeline.web.pages import ENDPOINTS
+
+from .filled import KEY, SOURCE, Filled
+from .reading import Document, parsed
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip"}
+PAGES = (
+    "/",
+    "/sources/",
+    "/sources/?q=us+alameda",
+    "/sources/?sort=rows&order=down&per=2",
+    f"/sources/{SOURCE}",
+    f"/sources/{KEY}",
+    "/sources/fr/paris",
+    "/sources/fr/lyon",
+    "/sources/de/berlin",
+    "/sources/at/wien",
+    "/runs/1/",
+)
+
+
+def page(reader: FlaskClient, address: str) -> Document:
+    answer = reader.get(address, headers={"Accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return parsed(answer.text)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_is_sound_html_without_anything_inline(reader: FlaskClient, address: str) -> None:
+    document = page(reader, address)
+
+    assert not document.unclosed
+    assert [one.attributes["lang"] for one in document.all("html")] == ["en"]
+    assert len(document.all("h1")) == 1
+    assert not document.all("style")
+    for one in document.elements:
+        assert "style" not in one.attributes
+        assert not [name for name in one.attributes if name.startswith("on")]
+        if one.tag == "script":
+            assert one.attributes["src"].startswith("/static/")
+            assert not one.text
+    ids = [one.attributes["id"] for one in document.elements if "id" in one.attributes]
+    assert len(ids) == len(set(ids))
+    assert len(document.all("caption")) == len(document.all("table"))
+    assert all(one.attributes.get("scope") in {"col", "row"} for one in document.all("th"))
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_twin_of_a_page_is_there_and_can_be_read(reader: FlaskClient, address: str) -> None:
+    alternates = [one.attributes for one in page(reader, address).all("link") if one.attributes["rel"] == "alternate"]
+
+    assert alternates
+    for one in alternates:
+        answer = reader.get(one["href"])
+        assert answer.status_code == 200, one["href"]
+        assert answer.mimetype == one["type"]
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        READERS[one["type"]](answer.text)
+
+
+READERS = {
+    "application/json": json.loads,
+    "application/geo+json": json.loads,
+    "text/csv": lambda text: list(csv.reader(io.StringIO(text), strict=True)),
+    "application/atom+xml": ElementTree.fromstring,
+}
+
+
+def test_links_within_the_site_lead_somewhere_or_are_others_work(reader: FlaskClient) -> None:
+    others = ("/sets/", "/jobs/", "/latest/", "/files/")
+    seen: set[str] = set()
+    due = ["/"]
+    while due:
+        address = due.pop()
+        for link in page(reader, address).links() if not address.endswith((".json", ".txt", ".csv", "z")) else ():
+            if link.startswith("/") and link not in seen and not link.startswith(others) and len(seen) < 60:
+                seen.add(link)
+                answer = reader.get(link, headers=BROWSER)
+                assert answer.status_code in {200, 302}, (address, link)
+                if answer.mimetype == "text/html":
+                    due.append(link)
+    assert len(seen) > 20
+
+
+def test_the_front_page_tells_totals_files_and_freshness(reader: FlaskClient) -> None:
+    text = " ".join(page(reader, "/").all("main")[0].text.split())
+
+    assert "1 234 575 from 3 of 7 data sources" in text  # addresses
+    assert "5.0 MB" in text  # of the global zip
+    assert "Share-alike required" in text
+    assert "2026-03-01" in text
+
+
+def test_a_source_page_tells_where_the_files_are_and_how_good_they_are(reader: FlaskClient) -> None:
+    document = page(reader, f"/sources/{SOURCE}")
+    text = " ".join(document.all("main")[0].text.split())
+
+    assert f"https://site.example/latest/run/{KEY}.zip" in document.links()
+    assert f"https://github.com/openaddresses/openaddresses/edit/master/sources/{SOURCE}.json" in document.links()
+    assert "required: Alameda County" in text
+    assert "street >99 %" in text
+    assert "city <1 %" in text
+    assert f"oa process-one sources/{SOURCE}.json out --layer addresses --name county" in text
+    assert "parcels, county" in text  # the other one of the file
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("/sources/fr/paris", ["broken", "Could not download source data", "https://p.example/ said 503", "ask them"]),
+        ("/sources/fr/lyon", ["Source is missing a conform object", "Add a `conform` object", '"format": "csv"']),
+        ("/sources/de/berlin", ["held for a look", "lost half of its rows", "oa runs accept"]),
+        ("/sources/us/ca/berkeley", ["out of date"]),
+        ("/sources/at/graz", ["skipped", "Source says to skip"]),
+        ("/sources/at/wien", ["not run yet", "No run has ended yet."]),
+    ],
+    ids=["failed", "conform", "held", "stale", "skipped", "new"],
+)
+def test_what_is_wrong_is_said_with_its_cure(reader: FlaskClient, address: str, expected: list[str]) -> None:
+    text = page(reader, address).all("main")[0].text
+
+    assert [one for one in expected if one not in text] == []
+
+
+def test_a_run_page_shows_files_relatives_and_the_sample(reader: FlaskClient, filled: Filled) -> None:
+    document = page(reader, f"/runs/{filled.good}/")
+
+    assert [one.text for one in document.all("td") if one.text in {"Main St", "1"}]
+    assert "/files/runs/1/output.txt" in document.links()
+    confirmed = page(reader, f"/runs/{filled.good + 1}/")
+    assert f"/runs/{filled.good}/" in confirmed.links()
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("q=ALAMEDA%20parcels", ["us/ca/alameda/parcels/county"]),
+        ("q=alameda%20county&layer=addresses", [KEY]),
+        ("country=de", ["de/berlin/buildings/city"]),
+        ("state=stale", ["us/ca/berkeley/addresses/city"]),
+        ("country=at&sort=name&order=down", ["at/wien/addresses/city", "at/graz/addresses/city"]),
+        ("sort=rows&order=down&per=2", [KEY, "de/berlin/buildings/city"]),
+        ("q=nothing-of-that-name", []),
+        ("unknown=1&utm_source=x&country=de", ["de/berlin/buildings/city"]),
+    ],
+)
+def test_sources_are_filtered_and_sorted(reader: FlaskClient, query: str, keys: list[str]) -> None:
+    answer = reader.get(f"/sources.json?{query}").get_json()
+
+    assert [one["key"] for one in answer["data_sources"]] == keys
+
+
+@pytest.mark.parametrize("order", ["sort=name", "sort=rows&order=down", "sort=date", "sort=state&order=down"])
+def test_parts_of_a_list_are_the_whole_list_forwards_and_back(reader: FlaskClient, order: str) -> None:
+    whole = [one["key"] for one in reader.get(f"/sources.json?{order}").get_json()["data_sources"]]
+    there, back = [], []
+    address = f"/sources.json?{order}&per=2"
+    while True:
+        answer = reader.get(address)
+        part = answer.get_json()
+        there += [one["key"] for one in part["data_sources"]]
+        if "next" not in part:
+            break
+        assert 'rel="next"' in answer.headers["Link"]
+        address = part["next"].removeprefix("https://site.example")
+    while True:
+        back = [one["key"] for one in part["data_sources"]] + back
+        if "prev" not in part:
+            break
+        part = reader.get(part["prev"].removeprefix("https://site.example")).get_json()
+
+    assert len(whole) == 9
+    assert there == whole
+    assert back == whole
+
+
+def test_facets_count_what_each_choice_would_give(reader: FlaskClient) -> None:
+    facets = reader.get("/sources.json?layer=addresses").get_json()["facets"]
+
+    assert facets["layer"] == {"addresses": 7, "buildings": 1, "parcels": 1}
+    for area, count in facets["country"].items():
+        assert (
+            reader.get("/sources.json", query_string={"layer": "addresses", "country": area}).get_json()["total"]
+            == count
+        )
+
+
+def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: Filled) -> None:
+    examples = {
+        "/sources/": "/sources.json",
+        "/sources/<path:what>": f"/sources/{SOURCE}.json",
+        "/runs/<number>/": f"/runs/{filled.good}.json",
+        "/index.json": "/index.json",
+    }
+    for endpoint in ENDPOINTS:
+        if endpoint.path in examples:
+            given = reader.get(examples[endpoint.path]).get_json()
+            declared = {one.name for one in endpoint.result if not one.of} - {"next", "prev"}
+            assert declared == set(given) - {"next", "prev"}, endpoint.path
+
+
+def test_a_page_stays_small_and_is_sent_compressed(reader: FlaskClient) -> None:
+    for address in PAGES:
+        answer = reader.get(address, headers=BROWSER)
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert len(answer.data) < 60_000
