@@ -73,6 +73,7 @@ class System:
     engine: sa.Engine
     location: str = LOCATION
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    code_servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def code_server(self) -> subprocess.Popen[bytes]:
         """A server of the code location, whose sensors and schedules the daemon then looks at."""
@@ -84,6 +85,7 @@ class System:
         command = ["code-server", "start", "-m", self.location, "--location-name", "tests", "--socket", str(socket)]
         process = self._start("code-server", [program("dagster"), *command])
         self.until(lambda: listening(socket), "a code server")
+        self.code_servers.append(process)
         return process
 
     def daemon(self) -> subprocess.Popen[bytes]:
@@ -224,6 +226,10 @@ def system(
             below = [
                 p for s in made.started if s.poll() is None for p in psutil.Process(s.pid).children(recursive=True)
             ]
+            for process in made.code_servers:
+                if process.poll() is None:  # asked politely, it waits a minute for those who talk to it
+                    for orphan in made.kill_tree(process):
+                        orphan.kill()
             for process in reversed(made.started):
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
