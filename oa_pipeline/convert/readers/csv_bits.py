@@ -21,7 +21,10 @@ def bits(mask: np.ndarray) -> np.ndarray:
 
 def positions(words: np.ndarray) -> np.ndarray:
     """Where bits are set."""
-    return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(np.bool_))
+    held = np.flatnonzero(words)  # lines are longer than words: most have none
+    found = np.flatnonzero(np.unpackbits(words[held].view(np.uint8), bitorder="little").view(np.bool_))
+    places: np.ndarray = held[found >> 6] * 64 + (found & 63)
+    return places
 
 
 def first(words: np.ndarray, number: int) -> np.ndarray:
