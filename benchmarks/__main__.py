@@ -49,6 +49,7 @@ PARTS: Mapping[str, str] = {
     "sets": "sets",
     "collections": "collections",
     "github": "github",
+    "site": "site",
 }
 
 

@@ -59,11 +59,8 @@ class Standing:
     problem: str | None
     ended_at: datetime | None
     state: str = ""
-
-    @property
-    def area(self) -> str:
-        """The first part of its path: a country's code, as a rule."""
-        return self.source.partition("/")[0]
+    area: str = ""  # the first part of its path: a country's code, as a rule
+    words: str = ""  # what a search looks through
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,15 @@ def state_of(found: Mapping[str, Any], now: datetime) -> str:
 
 def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standing, ...]:
     """The ledger's rows, with their states at `now`."""
-    return tuple(Standing(**one, state=state_of(one, now)) for one in found)
+    return tuple(
+        Standing(
+            **one,
+            state=state_of(one, now),
+            area=one["source"].partition("/")[0],
+            words=f"{one['key']} {one['attribution_name'] or ''}".casefold(),
+        )
+        for one in found
+    )
 
 
 class Catalogues:

@@ -123,9 +123,10 @@ class Kept:
         with self._lock:
             now = time.time()
             self._written = {a: at for a, at in self._written.items() if now - at < AGAIN}
-        try:
-            found = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-            for path in found[ON_DISK:]:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            log.warning("old pages in %s are not removed: %s", self._folder, error.strerror)
+        found = []
+        for path in self._folder.glob("*"):
+            with contextlib.suppress(OSError):  # another process has just replaced or removed it
+                found.append((path.stat().st_mtime, path))
+        for _, path in sorted(found, reverse=True)[ON_DISK:]:
+            with contextlib.suppress(OSError):
+                path.unlink()

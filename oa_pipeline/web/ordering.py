@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from .endpoints import Asked, BadRequest, Kind, Link, Parameter
@@ -41,10 +42,7 @@ def part_of(
 
     Raises BadRequest for a page that no link ever named.
     """
-    ordered = sorted(rows, key=key)
-    known = [row for row in ordered if value(row) is not None]
-    known.sort(key=lambda row: _plain(value(row)), reverse=down)  # type: ignore[arg-type,return-value]
-    ordered = known + [row for row in ordered if value(row) is None]
+    ordered = _ordered(rows, value, key, down)
     if not page:
         start = 0
     else:
@@ -58,6 +56,16 @@ def part_of(
     after = _named(">", shown[-1], value, key) if shown and start + per < len(ordered) else ""
     before = _named("<", shown[0], value, key) if shown and start else ""
     return Part(shown, after, before)
+
+
+def _ordered(rows: Sequence[T], value: Callable[[T], object], key: Callable[[T], str], down: bool) -> list[T]:
+    ordered = sorted(rows, key=key)
+    if value is key:
+        return ordered[::-1] if down else ordered
+    values = [(_plain(value(row)), row) for row in ordered]
+    known = [pair for pair in values if pair[0] is not None]
+    known.sort(key=itemgetter(0), reverse=down)
+    return [row for _, row in known] + [row for at, row in values if at is None]
 
 
 def _first_at(

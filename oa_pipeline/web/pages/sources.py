@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -14,11 +15,13 @@ from ..ordering import ORDER, PAGE, PER_PAGE, part_of
 from . import source
 
 LAYERS = ("addresses", "buildings", "parcels", "centerlines")
+KEY = attrgetter("key")
+RANKS = {state: rank for rank, state in enumerate(STATES)}
 SORTS: Mapping[str, Callable[[Standing], object]] = {
-    "name": lambda one: one.key,
-    "rows": lambda one: one.rows,
-    "date": lambda one: one.good_at,
-    "state": lambda one: list(STATES).index(one.state),
+    "name": KEY,
+    "rows": attrgetter("rows"),
+    "date": attrgetter("good_at"),
+    "state": lambda one: RANKS[one.state],
 }
 FIELDS = (
     Field("key", Kind.STRING, "names the data source: path of its file, layer, name", "data_sources"),
@@ -48,16 +51,18 @@ OWN = tuple(name for name in COLUMNS if name != "url")
 def sources(asked: Asked) -> Answer:
     """The data sources that are asked for, and how many there are of each kind."""
     every = asked.site.catalogue(asked.version).rows
-    found = [one for one in every if all(test(one, asked[name]) for name, test in FILTERS.items() if asked[name])]
+    words = asked["q"].casefold().split()
+    meant = [one for one in every if all(word in one.words for word in words)] if words else every
+    found = [one for one in meant if all(kind(one) == asked[name] for name, kind in FACETS.items() if asked[name])]
     part = part_of(
-        found, SORTS[asked["sort"]], lambda one: one.key,
+        found, SORTS[asked["sort"]], KEY,
         down=asked["order"] == "down", page=asked["page"], per=asked["per"],
     )  # fmt: skip
     data = {
         "total": len(found),
         "of": len(every),
         "rows": sum(one.rows or 0 for one in found),
-        "facets": {name: _counts(every, asked, name) for name in FACETS},
+        "facets": {name: _counts(meant, asked, name) for name in FACETS},
         "data_sources": [facts_of(asked, one) for one in part.rows],
     }
     return Answer(data, links=part.links(asked), only_page={"states": STATES})
@@ -68,29 +73,19 @@ def facts_of(asked: Asked, one: Standing) -> dict[str, Any]:
     return {**{name: getattr(one, name) for name in OWN}, "url": asked.site.url(f"/sources/{quote(one.key)}")}
 
 
-def _matches(one: Standing, words: str) -> bool:
-    text = f"{one.key} {one.attribution_name or ''}".casefold()
-    return all(word in text for word in words.casefold().split())
-
-
-FILTERS: Mapping[str, Callable[[Standing, str], bool]] = {
-    "q": _matches,
-    "country": lambda one, area: one.area == area,
-    "layer": lambda one, layer: one.layer == layer,
-    "state": lambda one, state: one.state == state,
-}
 FACETS: Mapping[str, Callable[[Standing], str]] = {
-    "country": lambda one: one.area,
-    "layer": lambda one: one.layer,
-    "state": lambda one: one.state,
+    "country": attrgetter("area"),
+    "layer": attrgetter("layer"),
+    "state": attrgetter("state"),
 }
 
 
-def _counts(every: Sequence[Standing], asked: Asked, facet: str) -> dict[str, int]:
+def _counts(meant: Sequence[Standing], asked: Asked, facet: str) -> dict[str, int]:
     """How many there would be of each value, with the other filters as they are."""
-    others = [(test, asked[name]) for name, test in FILTERS.items() if name != facet and asked[name]]
+    others = [(kind, asked[name]) for name, kind in FACETS.items() if name != facet and asked[name]]
     kind = FACETS[facet]
-    return dict(sorted(Counter(kind(one) for one in every if all(test(one, v) for test, v in others)).items()))
+    left = [one for one in meant if all(other(one) == value for other, value in others)] if others else meant
+    return dict(sorted(Counter(map(kind, left)).items()))
 
 
 def _features(answer: Answer, asked: Asked) -> list[Feature]:

@@ -1,0 +1,147 @@
+"""The public site on 250,000 runs, as gunicorn serves it: how long a reader waits for each page, and 200 at once.
+
+Every page is asked for in as many variants as there are times, so that most are rendered and not only sent again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from oa_pipeline.ledger.upgrade import upgrade
+from oa_pipeline.orchestration import embedded
+from oa_pipeline_tests.database import FAST, create, named, open_folder
+from oa_pipeline_tests.ledger import many_runs
+
+LATE, LATE_UNCHANGED, LARGEST = 100.0, 5.0, 60_000  # milliseconds, milliseconds, bytes
+READERS = 200
+PAGES: dict[str, Callable[[int], str]] = {
+    "home": lambda n: "/",
+    "sources": lambda n: f"/sources/?q=c{n}",
+    "sources, sorted": lambda n: f"/sources/?sort=rows&order=down&per={100 + n}",
+    "sources as JSON": lambda n: f"/sources.json?q=c{n}",
+    "sources as CSV": lambda n: f"/sources.csv?q=c{n}",
+    "a source": lambda n: f"/sources/us/{('ca', 'ny', 'tx', 'wa', 'oh')[(n + 4) % 5]}/c{n + 1}",
+    "a source's feed": lambda n: f"/sources/us/{('ca', 'ny', 'tx', 'wa', 'oh')[(n + 4) % 5]}/c{n + 1}.atom",
+    "a run": lambda n: f"/runs/{150_000 + n}/",
+    "index.json": lambda n: "/index.json",
+}
+
+
+def ask(port: int, address: str, tag: str = "") -> tuple[int, float, int, str]:
+    """Status, milliseconds, bytes and ETag."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Accept": "text/html", "Accept-Encoding": "gzip", **({"If-None-Match": tag} if tag else {})}
+    began = time.perf_counter()
+    connection.request("GET", address, headers=headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    taken = (time.perf_counter() - began) * 1000
+    connection.close()
+    return answer.status, taken, len(body), answer.headers.get("ETag", "")
+
+
+@contextmanager
+def served(url: str, home: Path) -> Iterator[int]:
+    """The port at which `oa web` serves this ledger."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not re.match("OA_|DAGSTER_", name)}
+    environment |= {"OA_HOME": str(home), "OA_DATABASE_URL": url, "OA_DEV": "1", "OA_WEB_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "oa_pipeline", "web"], env=environment)
+    try:
+        until = time.monotonic() + 60
+        while True:
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit("the site does not start")
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def measured(port: int, times: int) -> bool:
+    """Prints a line a page; whether all limits were kept."""
+    kept = True
+    print(f"{'page':<20}{'median ms':>10}{'p95 ms':>10}{'304 p95':>10}{'bytes':>10}")
+    for _ in range(8):
+        ask(port, "/")  # both processes have read the catalogue
+    for name, address in PAGES.items():
+        answers = [ask(port, address(n)) for n in range(times)]
+        again = [ask(port, address(n), answers[n][3]) for n in range(times)]
+        if {a[0] for a in answers} != {200} or {a[0] for a in again} != {304}:
+            raise SystemExit(f"{name}: {Counter(a[0] for a in answers)}, then {Counter(a[0] for a in again)}")
+        late, unchanged = (statistics.quantiles([a[1] for a in some], n=20)[-1] for some in (answers, again))
+        largest = max(a[2] for a in answers)
+        fine = late <= LATE and unchanged <= LATE_UNCHANGED and largest <= LARGEST
+        kept &= fine
+        median = statistics.median(a[1] for a in answers)
+        print(
+            f"{name:<20}{median:>10.1f}{late:>10.1f}{unchanged:>10.1f}{largest:>10,}  {'reached' if fine else 'short'}"
+        )
+    return kept
+
+
+def crowded(port: int, each: int = 5) -> bool:
+    """200 readers at once, each of whom asks for some pages; whether nobody got an error."""
+    together = threading.Barrier(READERS)
+
+    def reader(number: int) -> list[tuple[int, float]]:
+        together.wait()
+        addresses = list(PAGES.values())
+        return [ask(port, addresses[(number + n) % len(addresses)](number % 50))[:2] for n in range(each)]
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(READERS) as pool:
+        answers = [one for some in pool.map(reader, range(READERS)) for one in some]
+    took = time.perf_counter() - began
+    counts = Counter(status for status, _ in answers)
+    late = statistics.quantiles([taken for _, taken in answers], n=20)[-1]
+    print(f"{READERS} readers, {len(answers)} pages in {took:.1f} s: {dict(counts)}, p95 {late:.0f} ms")
+    return set(counts) == {200}
+
+
+def main(times: int = 40, url: str = "") -> None:
+    """Measures; exits with 1 where a limit was not kept. `url`: a ledger that `many_runs` has filled."""
+    with open_folder() as folder:
+        server = None if url else embedded.start(folder, options=FAST)
+        try:
+            if server is not None:
+                create(server.url, "years")
+                url = named(server.url, "years")
+                upgrade(url)
+                many_runs.fill(url)
+            with served(url, folder / "home") as port:
+                fine = [measured(port, times), crowded(port)]
+        finally:
+            if server is not None:
+                server.stop()
+    if not all(fine):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=40)
+    parser.add_argument("--url", default="")
+    given = parser.parse_args()
+    main(given.times, given.url)
