@@ -66,7 +66,7 @@ def collections(
     """Makes and publishes all regional files."""
     from ..errors import OAError
     from ..orchestration import attempt
-    from ..orchestration.collect import collect
+    from ..orchestration.collect import NotCopied, collect
 
     other = at_work(context.instance, context.run.run_id)
     if other:
@@ -75,7 +75,8 @@ def collections(
         done = collect(workplace, say=context.log.info, dagster_run_id=context.run.run_id, force=config.force)
     except OAError as error:
         attempt.leave_if_lost(workplace.ledger())
-        raise Failure(f"What was published before stays: {error}", allow_retries=False) from error
+        said = str(error) if isinstance(error, NotCopied) else f"What was published before stays: {error}"
+        raise Failure(said, allow_retries=False) from error
     return MaterializeResult(
         metadata=metadata_of(done, workplace.store()), data_version=DataVersion(done.fingerprint[:16])
     )
@@ -139,5 +140,6 @@ def _link(done: "Collection", store: "Store") -> MetadataValue[Any] | None:
 
     for row in done.files:
         if (row["area"], row["licence"], row["form"]) == ("global", "", "zip"):
-            return next(iter(links({"csv": row}, store).values()))
+            link: MetadataValue[Any] = next(iter(links({"csv": row}, store).values()))
+            return link
     return None

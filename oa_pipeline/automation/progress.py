@@ -35,7 +35,10 @@ class Progress:
         tally = self.tally
         done = f"set {self.row['id']} {self.row['status']}: {tally.ended:,} of {tally.members:,} ended"
         parts = [done, ", ".join(f"{count:,} {name}" for name, count in tally.outcomes.items())]
-        parts += [", ".join(f"{tally.steps[step]:,} {said}" for step, said in STEPS.items() if tally.steps.get(step))]
+        if self.row["ended_at"] is None:
+            parts += [
+                ", ".join(f"{tally.steps[step]:,} {said}" for step, said in STEPS.items() if tally.steps.get(step))
+            ]
         if self.seconds_left is not None:
             parts.append(f"{duration(self.seconds_left)} left")
         return "; ".join(part for part in parts if part)

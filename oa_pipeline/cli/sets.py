@@ -85,7 +85,8 @@ def cancel(number: int | None) -> None:
     assert row is not None
     if row["ended_at"] is not None:
         raise OAError(
-            f"set {asked} is {row['status']} since {_text(row['ended_at'])}", cure="there is nothing to cancel"
+            f"set {asked} has ended as {row['status']}, at {_text(row['ended_at'])}",
+            cure="`oa set show` shows the newest",
         )
     why = f"cancelled by {whoami()}"
     with instance_of(workplace.settings) as instance:
@@ -103,7 +104,10 @@ def described(seen: Progress) -> Iterator[str]:
     yield f"set {row['id']} {row['status']}: {tally.ended:,} of {tally.members:,} ended{share}"
     yield from (f"  {name}: {count:,}" for name, count in tally.outcomes.items())
     yield from (f"    {problem}: {count:,}" for problem, count in tally.problems.items())
-    yield from (f"  {said}: {tally.steps[step]:,}" for step, said in STEPS.items() if tally.steps.get(step))
+    if row["ended_at"] is None:
+        yield from (f"  {said}: {tally.steps[step]:,}" for step, said in STEPS.items() if tally.steps.get(step))
+    elif tally.ended < tally.members:
+        yield f"  not ended: {tally.members - tally.ended:,}"
     asked = f" by {row['asked_by']}" if row["asked_by"] else ""
     yield f"  started: {_text(row['started_at'])}{asked}"
     only = f", only {row['only']}" if row["only"] else ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OAError
+from ..errors import OAError, PublishError
 from ..ledger import builds, sets, snapshot
 from .version import code_version
 from .workplace import Workplace
@@ -39,6 +39,10 @@ class Doubtful(OAError):  # noqa: N818 - a fact
     """What would be collected looks wrong: what was published before is the better choice."""
 
 
+class NotCopied(PublishError):  # noqa: N818 - a fact
+    """The build is current, but readers of the bucket still find the former zips at the fixed keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """The files that are current after a build, or after finding that they would be the same."""
@@ -60,7 +64,8 @@ def collect(
 ) -> Collection:
     """Makes all regional files and publishes them, or finds that they are of the same results as the current ones.
 
-    `force`: make them in any case. Raises Doubtful where that would be unwise, and PublishError where it failed.
+    `force`: make them in any case. Raises Doubtful where that would be unwise, PublishError where it failed, and
+    NotCopied where only the last step did.
     """
     moment = now or functools.partial(datetime.now, UTC)
     engine, store = workplace.ledger(), workplace.store()
@@ -210,10 +215,16 @@ def _to_fixed_keys(engine: sa.Engine, store: Store, build: int, facts: dict[str,
 
     if facts.get("at_fixed_keys"):
         return
-    zips = {(row["area"], row["licence"]): row["key"] for row in builds.current_zips(engine) if row["form"] == "zip"}
-    for area, licence in zips:
-        store.copy(zips[area, licence], file_name(area, licence))
-    store.delete([file_name(a, x) for a in AREAS for x in LICENCES if (a, x) not in zips])
-    builds.add_facts(engine, build, {"at_fixed_keys": True})
+    try:
+        zips = {(r["area"], r["licence"]): r["key"] for r in builds.current_zips(engine) if r["form"] == "zip"}
+        for area, licence in zips:
+            store.copy(zips[area, licence], file_name(area, licence))
+        store.delete([file_name(a, x) for a in AREAS for x in LICENCES if (a, x) not in zips])
+        builds.add_facts(engine, build, {"at_fixed_keys": True})
+    except OAError as error:
+        raise NotCopied(
+            f"build {build} is current, but its zips are not all at their fixed keys: {error}",
+            cure="the next run only copies them",
+        ) from error
     facts["at_fixed_keys"] = True
     say(f"{len(zips)} zips are at their fixed keys")

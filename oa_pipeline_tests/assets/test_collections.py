@@ -128,6 +128,19 @@ def test_a_doubtful_build_fails_with_why_and_how(workplace: Workplace, instance:
     assert not any(event.event_type_value == "STEP_UP_FOR_RETRY" for event in result.all_events)
 
 
+def test_what_failed_after_publication_is_not_said_to_have_changed_nothing(
+    workplace: Workplace, instance: DagsterInstance
+) -> None:
+    sync(workplace, instance)
+    materialize(
+        [source], instance=instance, resources={"workplace": workplace}, partition_key="xx/harbour/addresses/city"
+    )
+    (workplace.settings.home / "store" / "openaddr-collected-global.zip").mkdir(parents=True)
+    result = make(workplace, instance)
+    assert not result.success
+    assert failure_of(result).startswith("build 1 is current, but its zips are not all at their fixed keys")
+
+
 def test_it_is_downstream_of_sources_and_runs_in_a_job_of_its_own(workplace: Workplace) -> None:
     assert collections.asset_deps[COLLECTIONS] == {AssetKey("source")}
     assert collections_job().tags == TAGS

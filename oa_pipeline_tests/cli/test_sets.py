@@ -112,10 +112,12 @@ def test_a_set_is_started_shown_and_cancelled(
     cancelled = oa("set", "cancel", **environment)
     assert cancelled.returncode == 0, cancelled.stderr
     assert f"1 of 2 had not ended when it was cancelled: {key('b')}" in cancelled.stdout
+    assert "  not ended: 1\n" in cancelled.stdout
+    assert "at work" not in cancelled.stdout, "nothing of a set that has ended is waited for"
     assert instance.get_run_by_id(run.run_id).status is DagsterRunStatus.CANCELED  # type: ignore[union-attr]
 
     again = oa("set", "cancel", str(number), **environment)
-    assert (again.returncode, f"set {number} is cancelled since" in again.stderr) == (1, True)
+    assert (again.returncode, f"set {number} has ended as cancelled" in again.stderr) == (1, True)
     assert "no set is open" in oa("set", "cancel", **environment).stderr
 
 

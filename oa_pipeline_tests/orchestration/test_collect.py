@@ -24,7 +24,7 @@ from oa_pipeline.ledger.runs import Ending, Opening, end_run, open_run
 from oa_pipeline.ledger.tables import RunStatus, SetStatus
 from oa_pipeline.ledger.tables import builds as builds_table
 from oa_pipeline.orchestration import collect as module
-from oa_pipeline.orchestration.collect import Collection, Doubtful, collect, doubt
+from oa_pipeline.orchestration.collect import Collection, Doubtful, NotCopied, collect, doubt
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.publish.store import Store
 from oa_pipeline.settings import Settings
@@ -179,6 +179,20 @@ def test_what_is_not_there_any_more_is_made_again(in_a_folder: Workplace, tmp_pa
         store.delete(["openaddr-collected-europe.zip"])
         assert made(in_a_folder).build == first.build
         assert store.exists("openaddr-collected-europe.zip")
+
+
+def test_a_build_whose_zips_do_not_come_to_their_fixed_keys_is_current_and_says_so(
+    in_a_folder: Workplace, tmp_path: Path
+) -> None:
+    process(in_a_folder, tmp_path)
+    in_the_way = Path(in_a_folder.settings.store) / "openaddr-collected-europe.zip"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(NotCopied, match=r"^build 1 is current, but .* fixed keys: .*europe"):
+        made(in_a_folder)
+    assert current(in_a_folder)["europe-addresses.zip"] == "collections/1/openaddr-collected-europe.zip"
+    in_the_way.rmdir()
+    assert made(in_a_folder).unchanged
+    assert in_the_way.is_file()
 
 
 def test_an_area_whose_last_source_left_has_no_zip_any_more(in_a_folder: Workplace, tmp_path: Path) -> None:
