@@ -78,10 +78,11 @@ def _facts(member: Row, before: Row | None, declared: Declared | None, store: St
     known = {"before": before, "links": _links(outputs, store), **_said_by(declared)}
     if not looked_into:
         return SourceFacts(**known, publisher=Glimpse(trouble=MANY), published=Glimpse(trouble=MANY))
+    given = [name for name in known.get("attributes", ()) if name in known["mapped"]]
     return SourceFacts(
         **known,
         publisher=_publisher(outputs.get("sample"), store),
-        published=_published(outputs.get("geojson"), store, known.get("attributes", ())),
+        published=_published(outputs.get("geojson"), store, given),
         preview=store.url(outputs["preview"]["key"]) if "preview" in outputs else "",
     )
 

@@ -105,7 +105,7 @@ def headline(job: Row, members: Sequence[Row]) -> str:
     if not members:
         return f"❌ {files}"
     mark = {JobStatus.SUCCESS: "✅", JobStatus.ERROR: "⚠️", JobStatus.PENDING: "⏳"}.get(status, "❌")
-    counted = f"{fine:,} of {total} {'is' if fine == 1 else 'are'} fine"
+    counted = f"{fine:,} of {total} {'is' if 1 in {fine, len(members)} else 'are'} fine"
     waiting = count(members, Outcome.CHECKING)
     return f"{mark} " + ", ".join(filter(None, [counted, f"{waiting:,} being checked" if waiting else "", files]))
 
