@@ -17,8 +17,8 @@ from sqlalchemy.pool import NullPool
 
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.upgrade import upgrade
+from oa_pipeline.ledger.urls import normalised
 from oa_pipeline.orchestration import embedded
-from oa_pipeline.orchestration.urls import normalised
 
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 

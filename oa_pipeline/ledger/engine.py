@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..errors import PublishError
-from ..orchestration.urls import normalised
 from ..text import clean_json
+from .urls import normalised
 
 T = TypeVar("T")
 

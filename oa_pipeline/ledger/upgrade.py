@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from ..errors import PublishError
-from ..orchestration.urls import masked, normalised
 from .tables import SCHEMA
+from .urls import masked, normalised
 
 LOCK = 0x6F61_6462  # one number for all who migrate this schema ("oadb")
 WAIT_SECONDS = 120.0

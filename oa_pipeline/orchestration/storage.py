@@ -13,9 +13,9 @@ from typing import Any
 
 from dagster import Field, StringSource
 
+from ..ledger.urls import normalised
 from ..settings import Settings
 from . import dagster_private as private
-from .urls import normalised
 
 
 class PooledPostgresStorage(private.DagsterPostgresStorage):

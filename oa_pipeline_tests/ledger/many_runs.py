@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from oa_pipeline.orchestration.urls import normalised
+from oa_pipeline.ledger.urls import normalised
 
 NOW = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
 

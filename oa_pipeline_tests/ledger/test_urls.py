@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from oa_pipeline.errors import SettingsError
-from oa_pipeline.orchestration.urls import masked, normalised
+from oa_pipeline.ledger.urls import masked, normalised
 
 REST = "user:p%40ss@host:5432/db?sslmode=require"
 
