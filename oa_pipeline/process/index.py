@@ -44,7 +44,7 @@ def index_of(
     seconds: float,
     run: RunFacts | None = None,
 ) -> dict[str, Any]:
-    """The facts of one run, in JSON types. `outputs` names files beside index.json; without `run` it is of no ledger."""
+    """The facts of one run, in JSON types. `outputs` names files beside index.json; without `run`, of no ledger."""
     counters = Counters(outcome.counters)
     problem = None
     if outcome.problem is not None:
