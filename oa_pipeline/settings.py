@@ -35,7 +35,10 @@ def _wall(text: str) -> str:
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
     if not math.isfinite(share) or share < 0:
         raise ValueError("use a share such as 0.1; 1 switches the rule off")
     return share
@@ -67,11 +70,23 @@ def _cron(text: str) -> str:
     return text
 
 
-def _days(text: str) -> int:
-    days = int(text)
-    if not 1 <= days <= 36_500:
-        raise ValueError("use a whole number of days, 1 to 36500")
-    return days
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise ValueError(f"use a whole number, {least} to {most}")
+        return number
+
+    return parse
+
+
+_amount = _whole(1, 10**9)  # of seconds, of MiB
+_count = _whole(0, 10**9)  # of rows, of seconds to wait
+_port = _whole(0, 65_535)
+_days = _whole(1, 36_500)
 
 
 def _setting(default: Any, parse: Callable[[str], Any], says: str, *, secret: bool = False) -> Any:
@@ -103,22 +118,22 @@ class Settings:
     sandbox: str = _setting(
         "recorded", _wall, "'required': a converter without all its walls fails; 'recorded': it is noted"
     )
-    download_mib: int = _setting(20 * 1024, int, "largest download of one data source, in MiB after decoding")
-    download_seconds: int = _setting(6 * 3600, int, "longest download of one data source, in seconds")
-    convert_memory_mib: int = _setting(4096, int, "address space of a converter, in MiB")
-    convert_cpu_seconds: int = _setting(3 * 3600, int, "CPU time of a converter, in seconds")
-    convert_seconds: int = _setting(6 * 3600, int, "wall-clock time of a converter, in seconds")
-    deadline_seconds: int = _setting(9 * 3600, int, "wall-clock time of a whole run, in seconds")
-    convert_rows: int = _setting(0, int, "rows of a data source that are converted, the others are left; 0: all")
-    pull_request_download_mib: int = _setting(1024, int, "largest download of what a pull request proposes, in MiB")
-    pull_request_seconds: int = _setting(1200, int, "longest download, and longest conversion, of the same")
-    pull_request_rows: int = _setting(5_000_000, int, "rows of it that are converted; 0: all")
-    pull_request_deadline_seconds: int = _setting(3600, int, "... and of a run that a pull request proposes")
+    download_mib: int = _setting(20 * 1024, _amount, "largest download of one data source, in MiB after decoding")
+    download_seconds: int = _setting(6 * 3600, _amount, "longest download of one data source, in seconds")
+    convert_memory_mib: int = _setting(4096, _amount, "address space of a converter, in MiB")
+    convert_cpu_seconds: int = _setting(3 * 3600, _amount, "CPU time of a converter, in seconds")
+    convert_seconds: int = _setting(6 * 3600, _amount, "wall-clock time of a converter, in seconds")
+    deadline_seconds: int = _setting(9 * 3600, _amount, "wall-clock time of a whole run, in seconds")
+    convert_rows: int = _setting(0, _count, "rows of a data source that are converted, the others are left; 0: all")
+    pull_request_download_mib: int = _setting(1024, _amount, "largest download of what a pull request proposes, in MiB")
+    pull_request_seconds: int = _setting(1200, _amount, "longest download, and longest conversion, of the same")
+    pull_request_rows: int = _setting(5_000_000, _count, "rows of it that are converted; 0: all")
+    pull_request_deadline_seconds: int = _setting(3600, _amount, "... and of a run that a pull request proposes")
     pull_request_role: str = _setting(
         "", str, "an IAM role's ARN, which such a run takes on to write to an S3 store, below pr/ only; empty: its own"
     )
     set_schedule: str = _setting("0 21 * * 5", _cron, "when the weekly set begins, in cron's words and UTC")
-    set_deadline_seconds: int = _setting(60 * 3600, int, "wall-clock time of a whole set, in seconds")
+    set_deadline_seconds: int = _setting(60 * 3600, _amount, "wall-clock time of a whole set, in seconds")
     collect_schedule: str = _setting(
         "0 3 * * *", _cron, "when collections are made, besides after a set, in cron's words and UTC"
     )
@@ -138,13 +153,13 @@ class Settings:
     )
     gate_extent: float = _setting(0.5, _share, "a run that loses a larger share of its extent is held; 1: never")
     gate_agree_seconds: int = _setting(
-        12 * 3600, int, "a later run that agrees with a held one lets it through after so many seconds"
+        12 * 3600, _count, "a later run that agrees with a held one lets it through after so many seconds"
     )
-    feed_seconds: int = _setting(15, int, "seconds between looks at the open set")
-    sync_seconds: int = _setting(300, int, "seconds between looks at the source repository")
-    ui_port: int = _setting(3000, int, "port of Dagster's UI under `oa up`")
+    feed_seconds: int = _setting(15, _amount, "seconds between looks at the open set")
+    sync_seconds: int = _setting(300, _amount, "seconds between looks at the source repository")
+    ui_port: int = _setting(3000, _port, "port of Dagster's UI under `oa up`")
     web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
-    web_port: int = _setting(5000, int, "port of the public site")
+    web_port: int = _setting(5000, _port, "port of the public site")
     public_url: str = _setting("http://127.0.0.1:5000", _address, "address of the public site, as GitHub is told it")
     repository: str = _setting(
         "openaddresses/openaddresses", _repository, "the source repository on GitHub, owner/name"
