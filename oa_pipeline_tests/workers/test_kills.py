@@ -190,13 +190,14 @@ def test_a_killed_daemon_and_a_killed_code_server_stop_no_run(place: Place) -> N
 
 def test_a_database_that_goes_down_at_once_and_comes_back_costs_no_run(place: Place) -> None:
     run_id = place.at_work("database")
+    number = ends.tries(place.system.engine, run_id)[0]["id"]
+    results = Path(place.system.environment["OA_HOME"]) / f"store/runs/{number}"
     assert place.database.process is not None
     folder = place.database.folder.parent
     place.database.process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
     place.database.process.wait(30)
     place.publisher.held["database"].set()
-    work = Path(place.system.environment["OA_HOME"]) / "work"
-    place.system.until(lambda: list(work.glob("*/index.json")), "an end that cannot be recorded yet")
+    place.system.until((results / "index.json").exists, "results whose run's end cannot be recorded yet")
     place.database = embedded.start(folder, options=DURABLE)
     place.whole("database", run_id, "succeeded")
 
