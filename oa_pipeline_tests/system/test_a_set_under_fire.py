@@ -160,6 +160,7 @@ def cases_server(shared: Path) -> Iterator[str]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.soak
 def test_a_set_of_generated_sources_completes_though_workers_are_killed(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, fire_seed: int
 ) -> None:

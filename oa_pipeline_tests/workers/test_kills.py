@@ -137,7 +137,12 @@ def place(services: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return services
 
 
-@pytest.mark.parametrize("point", POINTS)
+# Some of each kind at every run of the tests, all of them in endurance.
+QUICK = {"run.opened", "convert.started", "publish.before-index", "ledger.after-end"}
+EACH = [pytest.param(point, marks=() if point in QUICK else pytest.mark.soak) for point in POINTS]
+
+
+@pytest.mark.parametrize("point", EACH)
 def test_killed_at_a_point_a_run_ends_as_if_nothing_had_been(place: Place, point: str) -> None:
     name = point.replace(".", "-")
     key = place.add(name)
