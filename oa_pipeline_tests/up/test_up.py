@@ -147,6 +147,7 @@ def key(name: str) -> str:
     return f"xx/{name}/addresses/city"
 
 
+@pytest.mark.soak
 def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
     home: Path, repository: Path, silent: str
 ) -> None:
