@@ -144,7 +144,7 @@ def overview(job: Row, members: Sequence[Row], facts: Mapping[str, SourceFacts])
 def _line(member: Row, facts: SourceFacts, held: bool) -> tuple[str, ...]:
     outcome, now = outcome_of(member), member["run_rows"]
     before = facts.before["rows"] if facts.before else None
-    stands = f"{outcome.mark} {outcome.words}{', re-used' if member['reused'] else ''}"
+    stands = f"{outcome.mark} {outcome.words}{', reused' if member['reused'] else ''}"
     key = cell(member["key"], KEY)
     if held:
         return key, "⏸ waits", NONE, NONE
