@@ -123,6 +123,9 @@ class Settings:
     convert_memory_mib: int = _setting(4096, _amount, "address space of a converter, in MiB")
     convert_cpu_seconds: int = _setting(3 * 3600, _amount, "CPU time of a converter, in seconds")
     convert_seconds: int = _setting(6 * 3600, _amount, "wall-clock time of a converter, in seconds")
+    least_free_mib: int = _setting(
+        256, _whole(0, 10**9), "a worker takes no runs while the disk of OA_HOME has less free, in MiB; 0: never mind"
+    )
     deadline_seconds: int = _setting(9 * 3600, _amount, "wall-clock time of a whole run, in seconds")
     convert_rows: int = _setting(0, _count, "rows of a data source that are converted, the others are left; 0: all")
     pull_request_download_mib: int = _setting(1024, _amount, "largest download of what a pull request proposes, in MiB")

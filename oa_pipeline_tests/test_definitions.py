@@ -58,6 +58,15 @@ def test_whatever_the_ui_lists_says_what_it_is_for() -> None:
     assert [key.to_user_string() for key in assets.get_all_asset_keys() if not assets.get(key).description] == []
 
 
+def test_every_schedule_keeps_utc_so_that_no_night_is_skipped_or_done_twice_when_clocks_change() -> None:
+    schedules = build_defs(workplace=Workplace(Settings())).get_repository_def().schedule_defs
+
+    assert {schedule.name: schedule.execution_timezone for schedule in schedules} == {
+        schedule.name: "UTC" for schedule in schedules
+    }
+    assert len(schedules) >= 5
+
+
 def test_loading_them_is_light() -> None:
     code = (
         "import json, os, sys, oa_pipeline.definitions; t = os.times(); "

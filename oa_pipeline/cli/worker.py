@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -56,6 +57,8 @@ def worker(
         drain=drain,
         grace=grace,
         recycle=recycle,
+        folder=settings.home.resolve() if settings.home.exists() else Path(),
+        least_free_mib=settings.least_free_mib,
     )
     with told_to_end() as told:
         url = database_url()

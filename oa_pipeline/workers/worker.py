@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..crash import point
@@ -25,6 +26,7 @@ from ..ledger.bell import Bell
 from .code import fingerprint
 from .endings import Ended, rescue, settle
 from .parents import Child, Parent
+from .room import Room
 from .signals import Told
 from .usage import used
 
@@ -56,6 +58,8 @@ class Plan:
     drain: float = 90.0  # an interruption notice gives two minutes
     grace: float = 30.0
     recycle: int = 500
+    folder: Path = Path()  # what runs work in; while its disk has less than `least_free_mib` nothing is taken
+    least_free_mib: int = 0
 
 
 @dataclass(slots=True)
@@ -93,6 +97,7 @@ class Worker:
         self._drain_until: float | None = None
         self._stillborn, self._was_ready = 0, False
         self._unusable = ""
+        self._room, self._told_full = Room(plan.folder, plan.least_free_mib), False
 
     def run(self, told: Told) -> int:
         """Works until it is told to end, and has drained. 0; 1 where no parent came up."""
@@ -219,6 +224,10 @@ class Worker:
         free = self.plan.slots - len(self.children) - len(self._unsettled)
         if parent is None or free <= 0 or self._draining:
             return
+        if self._room.full:
+            if not self._told_full:
+                self._clock.hasten("beat")  # so that no more is launched for us
+            return
         for assignment in assignments.take(self.engine, self.name, free):
             point("worker.taken")
             self.children[assignment] = parent.start(assignment)
@@ -258,6 +267,7 @@ class Worker:
 
     def _beat(self) -> None:
         parent = self._parent
+        self._told_full = self._room.full
         usage = {c.assignment.run_id: used(c.pid) for c in self.children.values() if c.pid}
         heartbeats.beat(
             self.engine,
@@ -267,7 +277,7 @@ class Worker:
                 os.getpid(),
                 self.plan.slots,
                 parent.version if parent else "",
-                draining=self._draining or parent is None,
+                draining=self._draining or parent is None or self._told_full,
                 usage=usage,
             ),
         )
