@@ -25,6 +25,7 @@ from pydantic import Field
 
 from .. import __version__
 from ..orchestration.workplace import Workplace
+from .keeping import former_stays
 from .source import SOURCE
 
 if TYPE_CHECKING:
@@ -64,19 +65,13 @@ def collections(
     context: AssetExecutionContext, config: CollectionsConfig, workplace: ResourceParam[Workplace]
 ) -> MaterializeResult[Any]:
     """Makes and publishes all regional files."""
-    from ..errors import OAError
-    from ..orchestration import attempt
-    from ..orchestration.collect import NotCopied, collect
+    from ..orchestration.collect import collect
 
     other = at_work(context.instance, context.run.run_id)
     if other:
         raise Failure(f"Run {other} makes collections already.", allow_retries=False)
-    try:
+    with former_stays(workplace):
         done = collect(workplace, say=context.log.info, dagster_run_id=context.run.run_id, force=config.force)
-    except OAError as error:
-        attempt.leave_if_lost(workplace.ledger())
-        said = str(error) if isinstance(error, NotCopied) else f"What was published before stays: {error}"
-        raise Failure(said, allow_retries=False) from error
     return MaterializeResult(
         metadata=metadata_of(done, workplace.store()), data_version=DataVersion(done.fingerprint[:16])
     )

@@ -3,10 +3,11 @@
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, DataVersion, Failure, MaterializeResult, ResourceParam, asset
+from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam, asset
 
 from .. import __version__
 from ..orchestration.workplace import Workplace
+from .keeping import former_stays
 from .source import SOURCE
 
 if TYPE_CHECKING:
@@ -34,16 +35,11 @@ def statistics(context: AssetExecutionContext, workplace: ResourceParam[Workplac
     from datetime import UTC, datetime
     from functools import partial
 
-    from ..errors import OAError
-    from ..orchestration import attempt
     from ..publish.statistics import publish_statistics
 
     engine, store = workplace.ledger(), workplace.store()
-    try:
+    with former_stays(workplace):
         done = publish_statistics(engine, store, now=partial(datetime.now, UTC), dagster_run_id=context.run.run_id)
-    except OAError as error:
-        attempt.leave_if_lost(engine)
-        raise Failure(f"What was published before stays: {error}", allow_retries=False) from error
     return MaterializeResult(metadata=metadata_of(done, store), data_version=DataVersion(done.version))
 
 

@@ -3,10 +3,11 @@
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, DataVersion, Failure, MaterializeResult, ResourceParam, asset
+from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam, asset
 
 from .. import __version__
 from ..orchestration.workplace import Workplace
+from .keeping import former_stays
 from .source import SOURCE
 
 if TYPE_CHECKING:
@@ -31,15 +32,10 @@ MIB = 1024 * 1024
 )
 def tile_index(context: AssetExecutionContext, workplace: ResourceParam[Workplace]) -> MaterializeResult[Any]:
     """Brings the tile index up to date."""
-    from ..errors import OAError
-    from ..orchestration import attempt
     from ..orchestration.upkeep import index
 
-    try:
+    with former_stays(workplace):
         done = index(workplace, dagster_run_id=context.run.run_id)
-    except OAError as error:
-        attempt.leave_if_lost(workplace.ledger())
-        raise Failure(f"What was published before stays: {error}", allow_retries=False) from error
     return MaterializeResult(metadata=metadata_of(done), data_version=DataVersion(done.version[:16]))
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from dagster import (
     DagsterInstance,
-    DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
     ResourceParam,
@@ -26,13 +25,10 @@ from ..assets.collections import COLLECTIONS, JOB
 from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, KIND_TAG, PRIORITY_TAG
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
+from .partitions import IN_PROGRESS
 
 LOOK_SECONDS = 60
 TAGS = {KIND_TAG: COLLECT, PRIORITY_TAG: COLLECT_PRIORITY}
-UNDER_WAY = (
-    DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-)  # fmt: skip
 
 
 def collections_job() -> Any:
@@ -116,5 +112,5 @@ def look(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipRe
 
 def under_way(instance: DagsterInstance) -> str:
     """The run of the job that has not ended; empty where there is none."""
-    found = instance.get_run_records(RunsFilter(job_name=JOB, statuses=list(UNDER_WAY)), limit=1)
+    found = instance.get_run_records(RunsFilter(job_name=JOB, statuses=IN_PROGRESS), limit=1)
     return found[0].dagster_run.run_id if found else ""

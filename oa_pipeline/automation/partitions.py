@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ..settings import Settings
-    from ..sources.model import DataSource
 
 PARTITION_TAG = "dagster/partition"
 MOST_REMOVALS = 200  # a tick: each is a call of its own
@@ -119,7 +118,8 @@ def apply(instance: DagsterInstance, engine: Engine, repository: Repository, *, 
     changed = {*done.moved.added, *done.moved.changed, *(new for _, new in done.moved.renamed)}
     commit = repository.commit or ""
     blobs = {one.path: one.blob_sha for one in repository.sources}
-    rows = (declared(repository.by_key[key], blobs, commit) for key in sorted(changed))
+    sources = [repository.by_key[key] for key in sorted(changed)]
+    rows = [partitions.Declared.of(one, blob_sha=blobs.get(one.source, ""), commit_sha=commit) for one in sources]
     partitions.record(engine, rows, now=moment)
     partitions.record_renames(engine, dict(done.moved.renamed), commit_sha=commit, now=moment)
     partitions.mark_removed(engine, [*done.moved.removed, *(old for old, _ in done.moved.renamed)], now=moment)
@@ -128,22 +128,6 @@ def apply(instance: DagsterInstance, engine: Engine, repository: Repository, *, 
     for key in done.remove:
         instance.delete_dynamic_partition(PARTITIONS, key)
     return done
-
-
-def declared(data_source: DataSource, blobs: Mapping[str, str], commit: str) -> partitions.Declared:
-    """The ledger's row of a data source."""
-    return partitions.Declared(
-        key=data_source.key,
-        source=data_source.source,
-        layer=str(data_source.layer),
-        name=data_source.name,
-        declared=dict(data_source.declared or {}),
-        coverage=dict(data_source.coverage.declared),
-        digest=data_source.digest,
-        blob_sha=blobs.get(data_source.source, ""),
-        commit_sha=commit,
-        first=data_source.first,
-    )
 
 
 def _source(path: str) -> str:

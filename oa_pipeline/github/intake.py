@@ -276,23 +276,12 @@ def _nothing(plan: Plan) -> str:
 
 
 def _proposal(one: DataSource, plan: Plan, number: int, head_sha: str) -> NewMember:
-    return NewMember(one.key, _declared(one, plan, head_sha, f"{number}/{head_sha}/{one.key}"), number)
+    return NewMember(one.key, _declared(one, plan, head_sha, key=f"{number}/{head_sha}/{one.key}"), number)
 
 
 def _published(one: DataSource, plan: Plan, head_sha: str) -> NewMember:
-    return NewMember(one.key, _declared(one, plan, head_sha, one.key), None)
+    return NewMember(one.key, _declared(one, plan, head_sha), None)
 
 
-def _declared(one: DataSource, plan: Plan, head_sha: str, key: str) -> Declared:
-    return Declared(
-        key=key,
-        source=one.source,
-        layer=str(one.layer),
-        name=one.name,
-        declared=dict(one.declared or {}),
-        coverage=dict(one.coverage.declared),
-        digest=one.digest,
-        blob_sha=plan.blob_shas.get(one.source, ""),
-        commit_sha=head_sha,
-        first=one.first,
-    )
+def _declared(one: DataSource, plan: Plan, head_sha: str, *, key: str = "") -> Declared:
+    return Declared.of(one, blob_sha=plan.blob_shas.get(one.source, ""), commit_sha=head_sha, key=key)

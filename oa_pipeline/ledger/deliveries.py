@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..text import clean_text
 from .engine import in_transaction
-from .queries import Row
+from .reading import Row, rows
 from .tables import DeliveryStatus, deliveries
 
 HOOK_PATIENCE = 1.0  # seconds for which a lost database is tried again: GitHub waits ten for its answer
@@ -67,7 +65,7 @@ def waiting(engine: sa.Engine, *, now: datetime, limit: int = 100) -> list[Row]:
         .subquery()
     )
     query = sa.select(deliveries).join(due, due.c.guid == deliveries.c.guid).order_by(due.c.turn, *order).limit(limit)
-    return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
+    return rows(engine, query)
 
 
 def settle(
@@ -109,7 +107,7 @@ def put_off_all(engine: sa.Engine, *, until: datetime) -> None:
     in_transaction(engine, lambda c: c.execute(statement))
 
 
-def counts(engine: sa.Engine, *, since: datetime) -> Sequence[dict[str, Any]]:
+def counts(engine: sa.Engine, *, since: datetime) -> list[Row]:
     """How many deliveries of each event stand how, of those that came since."""
     query = (
         sa.select(deliveries.c.event, deliveries.c.status, sa.func.count().label("n"))
@@ -117,7 +115,7 @@ def counts(engine: sa.Engine, *, since: datetime) -> Sequence[dict[str, Any]]:
         .group_by(deliveries.c.event, deliveries.c.status)
         .order_by(deliveries.c.event, deliveries.c.status)
     )
-    return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
+    return rows(engine, query)
 
 
 def _text(text: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as put
 from ..text import clean_json, clean_text
 from .engine import in_transaction
 from .partitions import Declared
-from .queries import Row
+from .reading import Row, row, rows
 from .tables import JobStatus, job_members, jobs, partitions, runs
 
 OPEN = frozenset({JobStatus.WAITING, JobStatus.PENDING, JobStatus.FAILING})
@@ -63,29 +63,29 @@ def insert(connection: sa.Connection, job: NewJob, members: Sequence[NewMember],
     connection.execute(sa.insert(jobs).values(created_at=now, ended_at=ended, **values))
     for member in members:
         _declare(connection, member, now)
-    rows = [{"job_id": job.id, "key": each.key, "partition": each.partition.key} for each in members]
-    if rows:
-        connection.execute(sa.insert(job_members), rows)
+    belong = [{"job_id": job.id, "key": each.key, "partition": each.partition.key} for each in members]
+    if belong:
+        connection.execute(sa.insert(job_members), belong)
 
 
 def _declare(connection: sa.Connection, member: NewMember, now: datetime) -> None:
     values = asdict(member.partition) | {"first_seen": now, "changed_at": now}
     if member.pull_request is not None:
         values |= {"pull_request": member.pull_request, "proposes": member.key}
-    row = put(partitions).values(values)
-    kept = {name: row.excluded[name] for name in values if name not in {"key", "first_seen"}}
-    connection.execute(row.on_conflict_do_update(index_elements=[partitions.c.key], set_=kept | {"removed_at": None}))
+    statement = put(partitions).values(values)
+    kept = {name: statement.excluded[name] for name in values if name not in {"key", "first_seen"}}
+    again = statement.on_conflict_do_update(index_elements=[partitions.c.key], set_=kept | {"removed_at": None})
+    connection.execute(again)
 
 
 def job(where: sa.Engine | sa.Connection, job_id: str) -> Row | None:
     """A job by its id."""
-    return _one(where, sa.select(jobs).where(jobs.c.id == job_id))
+    return row(where, sa.select(jobs).where(jobs.c.id == job_id))
 
 
 def locked(connection: sa.Connection, job_id: str) -> Row | None:
     """A job by its id, which nobody else changes before this transaction ends."""
-    found = connection.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update()).mappings().one_or_none()
-    return dict(found) if found is not None else None
+    return row(connection, sa.select(jobs).where(jobs.c.id == job_id).with_for_update())
 
 
 def in_turns(engine: sa.Engine, *, limit: int = 500) -> list[Row]:
@@ -94,19 +94,19 @@ def in_turns(engine: sa.Engine, *, limit: int = 500) -> list[Row]:
     going = sa.select(jobs.c.id, turn).where(jobs.c.ended_at.is_(None), jobs.c.status != JobStatus.WAITING.value)
     ranked = going.subquery()
     query = sa.select(jobs).join(ranked, ranked.c.id == jobs.c.id).order_by(ranked.c.turn, jobs.c.sequence)
-    return _all(engine, query.limit(limit))
+    return rows(engine, query.limit(limit))
 
 
 def overdue(engine: sa.Engine, *, now: datetime, limit: int = 50) -> list[Row]:
     """The jobs that go on though their deadline is over, the oldest first."""
     late = (jobs.c.ended_at.is_(None), jobs.c.status != JobStatus.WAITING.value, jobs.c.deadline_at <= now)
-    return _all(engine, sa.select(jobs).where(*late).order_by(jobs.c.sequence).limit(limit))
+    return rows(engine, sa.select(jobs).where(*late).order_by(jobs.c.sequence).limit(limit))
 
 
 def of_pull_request(where: sa.Engine | sa.Connection, pull_request: int, *, limit: int = 50) -> list[Row]:
     """The jobs of a pull request, the newest first."""
     query = sa.select(jobs).where(jobs.c.pull_request == pull_request).order_by(jobs.c.sequence.desc()).limit(limit)
-    return _all(where, query)
+    return rows(where, query)
 
 
 def newest_of(where: sa.Engine | sa.Connection, head_sha: str, pull_request: int | None = None) -> Row | None:
@@ -114,13 +114,13 @@ def newest_of(where: sa.Engine | sa.Connection, head_sha: str, pull_request: int
     query = sa.select(jobs).where(jobs.c.head_sha == head_sha).order_by(jobs.c.sequence.desc()).limit(1)
     if pull_request is not None:
         query = query.where(jobs.c.pull_request == pull_request)
-    return _one(where, query)
+    return row(where, query)
 
 
 def listed(engine: sa.Engine, *, before: int | None = None, limit: int = 25) -> list[Row]:
     """Jobs, the newest first; `before`: only those of a lower sequence."""
     query = sa.select(jobs).order_by(jobs.c.sequence.desc()).limit(limit)
-    return _all(engine, query if before is None else query.where(jobs.c.sequence < before))
+    return rows(engine, query if before is None else query.where(jobs.c.sequence < before))
 
 
 def members(where: sa.Engine | sa.Connection, job_id: str) -> list[Row]:
@@ -132,7 +132,7 @@ def members(where: sa.Engine | sa.Connection, job_id: str) -> list[Row]:
         .where(job_members.c.job_id == job_id)
         .order_by(job_members.c.key)
     )
-    return _all(where, query)
+    return rows(where, query)
 
 
 def waiting_members(engine: sa.Engine, job_id: str) -> list[Row]:
@@ -144,7 +144,7 @@ def waiting_members(engine: sa.Engine, job_id: str) -> list[Row]:
         .where(job_members.c.job_id == job_id, job_members.c.ended_at.is_(None))
         .order_by(job_members.c.key)
     )
-    return _all(engine, query)
+    return rows(engine, query)
 
 
 def members_of(engine: sa.Engine, job_ids: Collection[str]) -> dict[str, list[Row]]:
@@ -159,7 +159,7 @@ def members_of(engine: sa.Engine, job_ids: Collection[str]) -> dict[str, list[Ro
         .order_by(job_members.c.job_id, job_members.c.key)
     )
     found: dict[str, list[Row]] = {job_id: [] for job_id in job_ids}
-    for member in _all(engine, query) if job_ids else []:
+    for member in rows(engine, query) if job_ids else []:
         found[member["job_id"]].append(member)
     return found
 
@@ -168,7 +168,7 @@ def unfinished(engine: sa.Engine, *, limit: int = 200) -> list[Row]:
     """The jobs that have ended while data sources of theirs have not: their Dagster runs are to be cancelled."""
     left = sa.exists().where(job_members.c.job_id == jobs.c.id, job_members.c.ended_at.is_(None))
     query = sa.select(jobs).where(jobs.c.ended_at.is_not(None), left).order_by(jobs.c.sequence.desc()).limit(limit)
-    return _all(engine, query)
+    return rows(engine, query)
 
 
 def set_status(connection: sa.Connection, job_id: str, status: JobStatus, *, detail: str, now: datetime) -> bool:
@@ -224,14 +224,3 @@ def end_member(
         )
     )
     return done.rowcount == 1
-
-
-def _all(where: sa.Engine | sa.Connection, query: sa.Select[Any]) -> list[Row]:
-    if isinstance(where, sa.Connection):
-        return [dict(r) for r in where.execute(query).mappings()]
-    return in_transaction(where, lambda c: [dict(r) for r in c.execute(query).mappings()])
-
-
-def _one(where: sa.Engine | sa.Connection, query: sa.Select[Any]) -> Row | None:
-    found = _all(where, query)
-    return found[0] if found else None

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..text import clean_json, clean_text
 from .engine import in_transaction
-from .queries import Row
+from .reading import Row, rows
 from .tables import Debt, outbox
 
 
@@ -67,7 +67,7 @@ def due(engine: sa.Engine, *, now: datetime, limit: int = 50) -> list[Row]:
         .order_by(outbox.c.id)
         .limit(limit)
     )
-    return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
+    return rows(engine, query)
 
 
 def owed(engine: sa.Engine) -> int:
@@ -79,7 +79,7 @@ def owed(engine: sa.Engine) -> int:
 def of_job(engine: sa.Engine, job_id: str) -> list[Row]:
     """All that a job had GitHub told, in order."""
     query = sa.select(outbox).where(outbox.c.job_id == job_id).order_by(outbox.c.id)
-    return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
+    return rows(engine, query)
 
 
 def paid(engine: sa.Engine, number: int, *, now: datetime, detail: str = "") -> None:

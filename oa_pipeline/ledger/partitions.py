@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from .engine import in_transaction
 from .tables import partitions, renames
+
+if TYPE_CHECKING:
+    from ..sources.model import DataSource
 
 BLOCK = 500  # rows a statement
 
@@ -30,6 +33,22 @@ class Declared:
     blob_sha: str = ""
     commit_sha: str = ""
     first: bool = True
+
+    @classmethod
+    def of(cls, one: DataSource, *, blob_sha: str = "", commit_sha: str = "", key: str = "") -> Declared:
+        """Of a data source as it was parsed; `key`: another one than its own."""
+        return cls(
+            key=key or one.key,
+            source=one.source,
+            layer=str(one.layer),
+            name=one.name,
+            declared=dict(one.declared or {}),
+            coverage=dict(one.coverage.declared),
+            digest=one.digest,
+            blob_sha=blob_sha,
+            commit_sha=commit_sha,
+            first=one.first,
+        )
 
 
 def known(engine: sa.Engine) -> dict[str, str]:

@@ -13,18 +13,18 @@ Row = Mapping[str, Any]
 Engine = sa.Engine  # for those who pass it on and speak no SQL
 
 
-def rows(engine: sa.Engine, query: sa.Executable) -> list[Row]:
-    """All rows of the query, by column name."""
+def rows(where: sa.Engine | sa.Connection, query: sa.Executable) -> list[Row]:
+    """All rows of the query, by column name; in the caller's transaction where its connection is given."""
 
     def work(connection: sa.Connection) -> list[Row]:
         found = connection.execute(query)
         names = tuple(found.keys())
         return [dict(zip(names, values, strict=True)) for values in found]
 
-    return in_transaction(engine, work)
+    return work(where) if isinstance(where, sa.Connection) else in_transaction(where, work)
 
 
-def row(engine: sa.Engine, query: sa.Executable) -> Row | None:
+def row(where: sa.Engine | sa.Connection, query: sa.Executable) -> Row | None:
     """The first row of the query; None where there is none."""
-    found = rows(engine, query)
+    found = rows(where, query)
     return found[0] if found else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from .model import Licence
 
+UNKNOWN = "Unknown"
 _YES = {"y", "yes", "t", "true"}
 _NO = {"n", "no", "f", "false"}
 
@@ -31,6 +32,28 @@ def licence_of(declared: Mapping[str, Any]) -> Licence:
     if flag is not None:
         required = flag
     return Licence(_wording(licence), required, name if required else "", _flag(licence.get("share-alike")))
+
+
+def terms(name: str, website: str, licence: Licence) -> str:
+    """What a LICENSE.txt says of one source, in the words that its readers have always found there."""
+    return (
+        f"{name}\n"
+        f"Website: {said(website)}\n"
+        f"License: {said(licence.text)}\n"
+        f"Required attribution: {attribution_words(licence)}\n"
+    )
+
+
+def attribution_words(licence: Licence) -> str:
+    """`No`, `Yes`, the name to be named, or `Unknown`."""
+    if licence.attribution_required is None:
+        return UNKNOWN
+    return (" ".join(licence.attribution_name.split()) or "Yes") if licence.attribution_required else "No"
+
+
+def said(text: str) -> str:
+    """The text on one line; `Unknown` where there is none."""
+    return " ".join(text.split()) or UNKNOWN
 
 
 def _wording(licence: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import polars as pl
 
+from ...sources.licence import said
 from ...zips.members import Deflating, append_bytes, append_deflated
 from ...zips.vrt import points_vrt, summary_vrt
 from ..batch import Points
@@ -39,15 +40,11 @@ class Readme:
         """Without a date: the same data gives the same bytes."""
         return (
             f"Addresses of {self.source} ({self.name}), collected by OpenAddresses.\n\n"
-            f"Website: {_one_line(self.website)}\n"
-            f"License: {_one_line(self.licence)}\n\n"
+            f"Website: {said(self.website)}\n"
+            f"License: {said(self.licence)}\n\n"
             "The csv is UTF-8. LON and LAT are WGS 84 degrees. Cells are as published at the source, also those\n"
             "that begin with =, +, - or @: open the file as data, not as a sheet that calculates.\n"
         ).encode()
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()) or "Unknown"
 
 
 class CsvZipWriter:

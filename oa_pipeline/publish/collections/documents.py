@@ -8,10 +8,9 @@ import json
 from collections.abc import Sequence
 from datetime import UTC
 
-from ...sources.model import Licence
+from ...sources.licence import UNKNOWN, terms
 from .snapshot import ZIP, Collected, Snapshot
 
-UNKNOWN = "Unknown"
 ATTRIBUTION_COLUMNS = ("source", "csv", "website", "license", "attribution_required", "attribution_name", "share_alike")
 TERMS = {
     "": "Sources whose licence does not require to share alike.",
@@ -58,21 +57,8 @@ def _origin(snapshot: Snapshot) -> str:
 def licences(sources: Sequence[Collected]) -> bytes:
     """The terms of every source, one after the other."""
     parts = ["Data collected by OpenAddresses (https://openaddresses.io). The licence of each source:\n"]
-    parts += [
-        f"{source.base}\n"
-        f"Website: {_line(source.website)}\n"
-        f"License: {_line(source.licence.text)}\n"
-        f"Required attribution: {required(source.licence)}\n"
-        for source in sources
-    ]
+    parts += [terms(source.base, source.website, source.licence) for source in sources]
     return "\n".join(parts).encode()
-
-
-def required(licence: Licence) -> str:
-    """`No`, `Yes`, the name to be named, or `Unknown`."""
-    if licence.attribution_required is None:
-        return UNKNOWN
-    return (" ".join(licence.attribution_name.split()) or "Yes") if licence.attribution_required else "No"
 
 
 def attribution(sources: Sequence[Collected]) -> bytes:
@@ -126,7 +112,3 @@ def _member(source: Collected) -> dict[str, object]:
         "areas": list(source.areas),
         "zip": {"key": zipped.key, "size": zipped.size, "sha256": zipped.sha256},
     }
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split()) or UNKNOWN

@@ -10,6 +10,9 @@ from typing import Any
 
 from ...ledger.reading import Row
 from ...ledger.results import identity, owner
+from ...sources.keys import member_name
+from ...sources.licence import terms
+from ...sources.model import Licence
 
 FORM = 1  # of the zips; another number makes all tiles again
 
@@ -46,8 +49,12 @@ def contributions(runs: Sequence[Row]) -> tuple[list[Contribution], list[tuple[s
 
 
 def _contribution(run: Row, zip_key: str) -> Contribution:
-    label = run["source"] if run["first"] else f"{run['source']}-{run['name']}"
-    licence = _licence(label, run)
+    label = run["source"] if run["first"] else member_name(run["source"], run["name"])
+    licence = terms(
+        label,
+        run["website"],
+        Licence(run["licence"], run["attribution_required"], run["attribution_name"], run["share_alike"]),
+    )
     mark = _digest([label, identity(run), licence])
     return Contribution(run["key"], label, owner(run), identity(run), mark, zip_key, licence)
 
@@ -70,17 +77,3 @@ def licence_file(parts: Sequence[Contribution]) -> bytes:
     """The licences of these data sources."""
     heading = "Data collected by OpenAddresses. Each source has a licence of its own.\n"
     return "\n".join([heading, *(part.licence for part in parts)]).encode()
-
-
-def _licence(label: str, run: Row) -> str:
-    attribution = {False: "No", None: "Unknown"}.get(run["attribution_required"], run["attribution_name"] or "Yes")
-    return (
-        f"{label}\n"
-        f"Website: {_one_line(run['website'])}\n"
-        f"License: {_one_line(run['licence'])}\n"
-        f"Required attribution: {_one_line(attribution)}\n"
-    )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split()) or "Unknown"
