@@ -1,0 +1,1 @@
+"""Pictures and shapes: what is covered, previews of runs, tiles. Pure: no orchestration, no database, no cloud."""
