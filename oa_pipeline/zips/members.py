@@ -14,7 +14,7 @@ from zipfile import ZIP64_LIMIT, ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 from isal import isal_zlib
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same in every archive: a clock would change bytes that say the same
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _LEVEL = 2
 ENCRYPTED = 0x1
 LOCAL = struct.Struct("<4s5H3L2H")
@@ -44,7 +44,7 @@ class Deflating:
 
 
 def append_deflated(
-    archive: ZipFile, name: str, packed: Iterable[bytes], *, crc: int, size: int, packed_size: int
+    archive: ZipFile, name: str, packed: Iterable[bytes | memoryview], *, crc: int, size: int, packed_size: int
 ) -> None:
     """Adds a member whose raw deflate stream is `packed`, of `packed_size` bytes that inflate to `size`."""
     _append(archive, deflated(name, crc=crc, size=size, packed_size=packed_size), packed)
@@ -126,14 +126,15 @@ def abandon(archive: ZipFile) -> None:
     archive.close()
 
 
-def _append(archive: ZipFile, info: ZipInfo, packed: Iterable[bytes]) -> None:
+def _append(archive: ZipFile, info: ZipInfo, packed: Iterable[bytes | memoryview]) -> None:
     member = Appending(archive, info)
     for data in packed:
         member.write(data)
     member.end()
 
 
-def _packed(source: ZipFile, held: ZipInfo) -> Iterator[bytes]:
+def _packed(source: ZipFile, held: ZipInfo) -> Iterator[memoryview]:
+    """The member's packed bytes. Each piece is good until the next is asked for."""
     handle = _handle(source)
     handle.seek(held.header_offset)
     header = handle.read(LOCAL.size)
@@ -142,14 +143,15 @@ def _packed(source: ZipFile, held: ZipInfo) -> Iterator[bytes]:
     *_, name_size, extra_size = LOCAL.unpack(header)
     position = held.header_offset + LOCAL.size + name_size + extra_size
     left = held.compress_size
+    space = memoryview(bytearray(min(left, _CHUNK)))  # one for all pieces: memory mapped anew costs as much as the copy
     while left:
         handle.seek(position)  # the source may be read by others between two chunks
-        data = handle.read(min(left, _CHUNK))
-        if not data:
+        got = handle.readinto(space[: min(left, _CHUNK)])  # type: ignore[attr-defined]
+        if not got:
             raise BadZipFile(f"{held.filename} ends {left} bytes early")
-        position += len(data)
-        left -= len(data)
-        yield data
+        position += got
+        left -= got
+        yield space[:got]
 
 
 def _handle(archive: ZipFile) -> IO[bytes]:

@@ -21,7 +21,7 @@ from .documents import documents
 from .regions import AREAS, LICENCES, file_name
 from .snapshot import ZIP, Collected, Snapshot
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18  # a larger piece is mapped anew by each read, which costs twice the copy
 OnProgress = Callable[[Collected, int], None]  # a result that was copied, and its bytes
 
 
