@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import os
-import re
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.orchestration import embedded
 from oa_pipeline_tests.database import FAST, create, named, open_folder
 from oa_pipeline_tests.ledger import many_runs
+from oa_pipeline_tests.web.serving import served
 
 LATE, LATE_UNCHANGED, LARGEST = 100.0, 5.0, 60_000  # milliseconds, milliseconds, bytes
 READERS = 200
@@ -53,30 +46,6 @@ def ask(port: int, address: str, tag: str = "") -> tuple[int, float, int, str]:
     taken = (time.perf_counter() - began) * 1000
     connection.close()
     return answer.status, taken, len(body), answer.headers.get("ETag", "")
-
-
-@contextmanager
-def served(url: str, home: Path) -> Iterator[int]:
-    """The port at which `oa web` serves this ledger."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not re.match("OA_|DAGSTER_", name)}
-    environment |= {"OA_HOME": str(home), "OA_DATABASE_URL": url, "OA_DEV": "1", "OA_WEB_PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "oa_pipeline", "web"], env=environment)
-    try:
-        until = time.monotonic() + 60
-        while True:
-            with socket.socket() as trial:
-                if trial.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if process.poll() is not None or time.monotonic() > until:
-                raise SystemExit("the site does not start")
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
 
 
 def measured(port: int, times: int) -> bool:
@@ -130,8 +99,8 @@ def main(times: int = 40, url: str = "") -> None:
                 url = named(server.url, "years")
                 upgrade(url)
                 many_runs.fill(url)
-            with served(url, folder / "home") as port:
-                fine = [measured(port, times), crowded(port)]
+            with served(url, folder / "home") as site:
+                fine = [measured(site.port, times), crowded(site.port)]
         finally:
             if server is not None:
                 server.stop()

@@ -106,6 +106,9 @@ class Settings:
     store_url: str = _setting(
         "", _address, "public address of what lies in OA_STORE, as links name it; empty: the bucket's own, or file:"
     )
+    logs_bucket: str = _setting(
+        "", str, "the bucket of what runs print, which production's dagster.yaml names by this variable"
+    )
     sources: str = _setting(
         "",
         str,
@@ -181,6 +184,10 @@ class Settings:
     reject_new_jobs: bool = _setting(False, _flag, "1 lets the webhook answer 503, so that no new job begins")
     dev: bool = _setting(False, _flag, "1 on a development machine: what must be set in production may be missing")
     crash_at: str = _setting("", crash.checked, "for tests, with OA_DEV=1: the point at which a process dies")
+    chromium: str = _setting("", str, "for tests: the program of Chromium; empty: the one that the PATH has")
+    chromium_required: bool = _setting(
+        False, _flag, "for tests: 1 lets those in a browser fail where there is none, and not be skipped"
+    )
 
     @property
     def store_location(self) -> str:
