@@ -26,7 +26,8 @@ run_coordinator:
 # ... or by workers.
 WITH_WORKERS = """\
 # Runs wait in Dagster's queue and nowhere else. It starts as many at once as the workers that live have slots: none
-# without a worker. Other limits of Dagster's QueuedRunCoordinator may stand here too.
+# without a worker. The tag dagster/priority orders them: pull requests 10, collections 5, people 0, sets -1. Whatever
+# Dagster's QueuedRunCoordinator can be told may stand here too, such as tag_concurrency_limits.
 run_coordinator:
   module: oa_pipeline.orchestration.coordinator
   class: CapacityRunCoordinator
@@ -73,7 +74,9 @@ run_monitoring:
 run_retries:
   enabled: false
 
-# Ticks are rows; the sensors look often and mostly find nothing.
+{logs}
+# Ticks are rows; the sensors look often and mostly find nothing. What Dagster keeps of runs has no setting here: a
+# schedule removes the details of those that ended OA_EVENT_LOG_DAYS ago.
 retention:
   sensor:
     purge_after_days: {{skipped: 2, success: 30, failure: 90}}
@@ -91,30 +94,62 @@ nux:
   enabled: false  # no invitations in the UI
 """
 
+# What steps print, as the UI shows it. A run's own log is output.txt, beside its results in the store.
+LOGS_IN_A_FOLDER = """\
+# What runs print (compute logs) goes into files below DAGSTER_HOME, in storage/: Dagster's own choice, not named here.
+"""
+LOGS_IN_S3 = """\
+# What runs print (compute logs) goes to S3, where the UI finds it whichever machine a run was on. A rule of the bucket
+# removes it after a while; nothing else lies there that anybody needs.
+compute_logs:
+  module: dagster_aws.s3.compute_log_manager
+  class: S3ComputeLogManager
+  config:
+    bucket: {env: OA_LOGS_BUCKET}
+    prefix: dagster
+    local_dir: /var/lib/oa/printed  # until it is there
+    upload_interval: 60  # so that a run can be watched
+"""
+
 WORKSPACE_YAML = """\
+# Webserver and daemon share one code server, which has the definitions loaded once, behind this socket.
 load_from:
   - grpc_server:
       socket: {socket}
       location_name: oa_pipeline
 """
+SOCKET_OF_PRODUCTION = Path("/run/oa/code.sock")
 
 
 def without_workers() -> str:
     """The dagster.yaml at the top of the repository: `dagster dev` beside it works as it is."""
     where = (
         ". `dagster dev` beside this file works as it is, and needs no environment. `oa up`\n"
-        "# writes another, in which warm workers carry the runs out; docs/worker-pool.md tells what differs."
+        "# writes another, in which warm workers carry the runs out; docs/worker-pool.md tells what differs.\n"
+        "# deploy/dagster.yaml is production's."
     )
     resume = "0  # the default launcher cannot resume a run"
-    return DAGSTER_YAML.format(where=where, runs=WITHOUT_WORKERS, resume=resume)
+    return DAGSTER_YAML.format(where=where, runs=WITHOUT_WORKERS, resume=resume, logs=LOGS_IN_A_FOLDER)
 
 
 def with_workers(*, pull_request_slots: int = 1) -> str:
-    """The dagster.yaml of everything else. On a machine that no pull requests reach no slot need wait for them."""
-    where = ": `oa worker`s carry the runs out."
+    """The dagster.yaml of `oa up` and the like. Where no pull requests come from no slot need wait for them."""
+    return _with_workers(": `oa worker`s carry the runs out.", LOGS_IN_A_FOLDER, pull_request_slots)
+
+
+def production() -> tuple[str, str]:
+    """The dagster.yaml and the workspace.yaml of deploy/, as the hosts get them."""
+    where = (
+        " in production. The hosts have it as DAGSTER_HOME/dagster.yaml, beside workspace.yaml:\n"
+        "# webserver, daemon and code server on one of them, workers on all that run any."
+    )
+    return _with_workers(where, LOGS_IN_S3, 1), WORKSPACE_YAML.format(socket=SOCKET_OF_PRODUCTION)
+
+
+def _with_workers(where: str, logs: str, pull_request_slots: int) -> str:
     resume = "1  # a lost worker's run goes on once, under its own id"
     runs = WITH_WORKERS.format(pull_request_slots=pull_request_slots)
-    return DAGSTER_YAML.format(where=where, runs=runs, resume=resume)
+    return DAGSTER_YAML.format(where=where, runs=runs, resume=resume, logs=logs)
 
 
 def write_home(folder: Path, *, socket: Path, pull_request_slots: int = 1) -> None:
