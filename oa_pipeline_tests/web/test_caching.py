@@ -36,6 +36,7 @@ ADDRESSES = (
     "/runs/1.json",
     "/index.json",
     "/state.txt",
+    "/collections/",
 )
 
 

@@ -28,6 +28,8 @@ PAGES = (
     "/sources/de/berlin",
     "/sources/at/wien",
     "/runs/1/",
+    "/collections/",
+    "/collections/?area=asia&form=parquet",
 )
 
 
@@ -203,6 +205,7 @@ def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: 
         "/sources/<path:what>": f"/sources/{SOURCE}.json",
         "/runs/<number>/": f"/runs/{filled.good}.json",
         "/index.json": "/index.json",
+        "/collections/": "/collections.json",
     }
     for endpoint in ENDPOINTS:
         if endpoint.path in examples:

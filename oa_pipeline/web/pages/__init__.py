@@ -8,11 +8,15 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ..endpoints import Endpoint
-from . import home, runs, sources
+from . import collections, home, runs, sources
 
-GROUPS = (home, sources, runs)
+GROUPS = (home, sources, runs, collections)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
     blueprint for group in GROUPS if isinstance(blueprint := getattr(group, "BLUEPRINT", None), Blueprint)
 )
-NAVIGATION: tuple[tuple[str, str], ...] = (("/", "Home"), ("/sources/", "Sources"))
+NAVIGATION: tuple[tuple[str, str], ...] = (
+    ("/", "Home"),
+    ("/sources/", "Sources"),
+    ("/collections/", "Collections"),
+)

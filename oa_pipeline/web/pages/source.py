@@ -12,6 +12,7 @@ from ...ledger.reading import Row
 from ...ledger.standing import standing
 from ...sources.keys import base_name, source_of, split_key
 from ..catalogue import STATES, Standing, standings
+from ..commands import commands
 from ..cures import SUGGESTED, problem_of
 from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
 from ..forms import Entry, atom_form, json_form
@@ -111,11 +112,12 @@ def filled(run: Row) -> list[dict[str, Any]]:
 
 
 def _published(asked: Asked, key: str, run: Row) -> dict[str, Any]:
-    files = [
-        {**one, "latest": asked.site.url(f"/latest/run/{quote(key)}.{LATEST[one['kind']]}")}
-        for one in objects(asked, run)
-        if one["kind"] in LATEST
-    ]
+    files = []
+    for one in objects(asked, run):
+        if extension := LATEST.get(one["kind"]):
+            latest = asked.site.url(f"/latest/run/{quote(key)}.{extension}")
+            name = f"data.{extension}"
+            files.append({**one, "latest": latest, "save_as": name, "commands": commands(latest, name)})
     names = ("rows", "ended_at", "started_at", "geometry_type", "bounds", "cache_size", "code_version", "commit_sha")
     return {"run_id": run["id"], **{name: run[name] for name in names}, "files": files}
 
@@ -151,7 +153,7 @@ ENDPOINTS = (
             Field("in_repository", Kind.BOOLEAN, "false: it has left the source repository"),
             Field("state", Kind.STRING, "; ".join(f"{state}: {says}" for state, says in STATES.items())),
             Field("data_sources", Kind.ARRAY, "those of the file"),
-            Field("published", Kind.OBJECT, "the published result: run_id, rows, bounds, and its files with addresses"),
+            Field("published", Kind.OBJECT, "the published result: run_id, rows, bounds, and its files"),
             Field("problem", Kind.OBJECT, "of the newest run: text, detail, cure, run_id, at"),
             Field("licence", Kind.OBJECT, "text, attribution_required, attribution_name, share_alike, website"),
             Field("fields", Kind.ARRAY, "field, and in how many of the rows it is filled"),
