@@ -1,0 +1,46 @@
+"""Which pages are looked at: every one that the endpoints' records tell of, and some of them in other states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
+
+from oa_pipeline.web.endpoints import Endpoint
+from oa_pipeline.web.pages import ENDPOINTS
+from oa_pipeline_tests.web.filled import HOSTILE, Filled
+
+PAGES: Mapping[str, Endpoint] = {one.path: one for one in ENDPOINTS if one.template}
+# What a page's address is made of, where the record's example is of a real ledger.
+EXAMPLES: Mapping[str, Callable[[Filled], str]] = {
+    "/runs/<number>/": lambda filled: f"/runs/{filled.good}/",
+    "/sets/<number>/": lambda filled: f"/sets/{filled.set_id}/",
+    "/jobs/<what>": lambda filled: f"/jobs/{filled.job_id}",
+}
+# The same pages with other things on them.
+OTHERS: Mapping[str, Callable[[Filled], str]] = {
+    "sources-of-a-place": lambda filled: "/sources/?q=alameda&sort=rows&order=down&per=1",
+    "sources-none": lambda filled: "/sources/?q=nothing-is-called-that",
+    "source-broken": lambda filled: "/sources/fr/lyon",
+    "source-held": lambda filled: "/sources/de/berlin",
+    "source-hostile": lambda filled: "/sources/" + quote(HOSTILE),
+    "run-hostile": lambda filled: f"/runs/{filled.hostile}/",
+    "nothing-there": lambda filled: "/nothing",
+}
+
+
+def name(path: str) -> str:
+    """A file's name for a page."""
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<(?:\w+:)?(\w+)>", r"\1", path)).strip("-") or "home"
+
+
+def visits() -> dict[str, Callable[[Filled], str]]:
+    """Address by name of every page that is looked at."""
+    found: dict[str, Callable[[Filled], str]] = {name(path): _example(one) for path, one in PAGES.items()}
+    return found | OTHERS
+
+
+def _example(endpoint: Endpoint) -> Callable[[Filled], str]:
+    if endpoint.fixed:
+        return lambda filled: endpoint.path
+    return EXAMPLES.get(endpoint.path, lambda filled: endpoint.example)

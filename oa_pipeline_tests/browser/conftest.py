@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from oa_pipeline.ledger.engine import ledger_engine
+from oa_pipeline_tests.database import ledger_template, open_folder, server, temporary
+from oa_pipeline_tests.web.filled import Filled, fill
+from oa_pipeline_tests.web.serving import served
+
+from .chromium import program, running
+from .looking import Window
+
+__all__ = ["ledger_template", "server"]
+SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A site that is served."""
+
+    url: str
+    filled: Filled
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Before anything is begun for its sake."""
+    return program()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One for all."""
+    with running() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Window:
+    """A window of it."""
+    return Window(browser)
+
+
+@pytest.fixture(scope="session")
+def window_without_scripts(browser: Browser) -> Window:
+    """One in which no page may run anything."""
+    return Window(browser, scripts=False)
+
+
+@pytest.fixture(scope="session")
+def place(chromium: str, server: str, ledger_template: str) -> Iterator[Place]:
+    """The real site, on gunicorn, with something of everything in its ledger."""
+    with open_folder() as folder:
+        for url in temporary(server, ledger_template):
+            filled = fill(ledger_engine(url), folder / "store")
+            with served(url, folder) as site:
+                yield Place(site.url, filled)
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """An empty folder for them, kept until the next time."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    SCREENSHOTS.mkdir()
+    return SCREENSHOTS
