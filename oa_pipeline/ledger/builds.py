@@ -195,6 +195,12 @@ def current_tiles(engine: sa.Engine) -> list[Row]:
     return _rows(engine, sa.select(tiles).order_by(tiles.c.lat, tiles.c.lon))
 
 
+def tile(engine: sa.Engine, lon: int, lat: int) -> Row | None:
+    """The current tile of which this is the south-western corner."""
+    found = _rows(engine, sa.select(tiles).where(tiles.c.lon == lon, tiles.c.lat == lat))
+    return found[0] if found else None
+
+
 def artifact(engine: sa.Engine, name: str) -> Row | None:
     """The current file of this name."""
     found = _rows(engine, sa.select(artifacts).where(artifacts.c.name == name))

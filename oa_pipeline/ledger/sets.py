@@ -166,6 +166,12 @@ def set_of(engine: sa.Engine, number: int) -> Row | None:
     return row(engine, sa.select(sets).where(sets.c.id == number))
 
 
+def latest_complete(engine: sa.Engine) -> Row | None:
+    """The newest complete set over everything: one of a part of the sources is not what readers mean."""
+    whole = (sets.c.status == SetStatus.COMPLETE.value, sets.c.only == "")
+    return row(engine, sa.select(sets).where(*whole).order_by(sets.c.id.desc()).limit(1))
+
+
 def ended_after(engine: sa.Engine, number: int, limit: int = 5) -> list[Row]:
     """The newest sets with a higher number that have ended, the oldest of them first."""
     query = (

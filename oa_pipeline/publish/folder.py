@@ -160,6 +160,14 @@ class FolderStore:
                         found += 1
         return found
 
+    def file(self, key: str) -> Path:
+        """The file that is the object; what a link leads to is none. Raises MissingObject."""
+        with self.failing(key):
+            path = self._file(key)
+            if path.resolve() != path:
+                raise missing(key, self.location)
+            return path
+
     def _tidy(self, folder: Path) -> None:
         """Removes the folder where it is empty, and those above it."""
         with contextlib.suppress(OSError):

@@ -35,6 +35,8 @@ CONTENT_TYPES = {
     ".gz": "application/gzip",
     ".parquet": "application/vnd.apache.parquet",
     ".geojson": "application/geo+json",
+    ".png": "image/png",
+    ".pmtiles": "application/vnd.pmtiles",
 }
 
 

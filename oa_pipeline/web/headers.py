@@ -27,7 +27,7 @@ ALWAYS: Mapping[str, str] = {
 }
 OPEN: Mapping[str, str] = {  # of what programs read: anybody's page may
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Last-Modified, Link",
+    "Access-Control-Expose-Headers": "ETag, Last-Modified, Link, Accept-Ranges, Content-Range",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 HSTS = "max-age=31536000"

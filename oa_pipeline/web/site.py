@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..ledger.version import DataVersion
     from ..publish.store import Store
 
-FILES = "/files/"  # where objects of a local store are read
+FILES = "/files/"  # where objects of a store without a public address are read
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Site:
         return self.settings.public_url + path
 
     def object_url(self, key: str) -> str:
-        """Where the public reads an object: at its store's address, or from us where the store is a folder."""
-        if self.settings.store_url or self.settings.store_location.startswith("s3://"):
+        """Where the public reads an object: at its store's public address, or through us where it has none."""
+        if self.settings.store_url:
             return self.store().url(key)
         return FILES + quote(key, safe="/")
 

@@ -89,6 +89,7 @@ class Bucket:
             connect_timeout=connect,
             read_timeout=read,
             request_checksum_calculation="when_required",
+            signature_version="s3v4",  # of signed addresses too, for which an older one is still the default
             s3={"addressing_style": "path"} if self.endpoint else {},
         )
         try:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ..endpoints import Endpoint
-from . import collections, home, runs, sources
+from . import collections, downloads, home, runs, sources
 
-GROUPS = (home, sources, runs, collections)
+GROUPS = (home, sources, runs, collections, downloads)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
     blueprint for group in GROUPS if isinstance(blueprint := getattr(group, "BLUEPRINT", None), Blueprint)

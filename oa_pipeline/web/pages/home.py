@@ -8,7 +8,6 @@ from typing import Any
 
 from ...ledger import builds, sets, snapshot
 from ...ledger.reading import Row
-from ...ledger.tables import SetStatus
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link
 from ..forms import JSON, json_form, text_form
@@ -73,7 +72,7 @@ def _state(answer: Answer, asked: Asked) -> str:
 def index(asked: Asked) -> Answer:
     """Where programs find everything; the keys are as they have always been."""
     site, ledger = asked.site, asked.site.ledger()
-    complete = [one for one in sets.ended_after(ledger, 0, 10) if one["status"] == SetStatus.COMPLETE.value]
+    complete = sets.latest_complete(ledger)
     collections: dict[str, dict[str, Mapping[str, Any]]] = {}
     for one in builds.current_zips(ledger):
         if one["form"] == "zip" and one["layer"] == LAYER and one["size"] >= SMALLEST:
@@ -88,7 +87,7 @@ def index(asked: Asked) -> Answer:
             "latest_run_processed_url": site.url("/latest/run/{source}.zip"),
             "tileindex_url": site.url("/tiles/{lon}/{lat}.zip"),
             "licenses_url": site.url("/latest/licenses.json"),
-            "latest_set_url": site.url(f"/sets/{complete[-1]['id']}.json") if complete else None,
+            "latest_set_url": site.url(f"/sets/{complete['id']}.json") if complete else None,
             **{f"{name}_url": whole(asked, f"{name.replace('_', '-')}.png") for name in RENDERED},
             "render_geojson_url": whole(asked, "render-world.geojson"),
             "collections": collections,

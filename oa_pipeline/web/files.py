@@ -1,0 +1,144 @@
+"""Objects of the store at `/files/`: a folder's are sent from here, in parts where parts are asked for.
+
+A bucket's are sent by the bucket: whoever asks is led to its public address, or, where it has none, to one that is
+signed for a short while. That works for closed buckets, costs no request of ours more than the look whether the object
+is there, and keeps the bytes of large downloads out of the few processes that make pages.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, redirect, request
+from werkzeug.http import dump_options_header, http_date
+
+from ..errors import PublishError
+from ..publish.folder import FolderStore
+from ..publish.public import is_public, never_changes
+from ..publish.store import MissingObject, content_type
+from .endpoints import Cache, NotFound
+from .ranges import Part, part
+from .site import Site
+
+if TYPE_CHECKING:
+    from ..publish.store import Store
+
+BLOCK = 256 * 1024
+SIGNED_SECONDS = 3600  # from the first byte's request to the last's: a download that goes on is not broken off
+SHOWN = (".png", ".pmtiles")  # what a page shows; everything else is saved
+MISSING = "There is no such file"
+BLUEPRINT = Blueprint("files", __name__)
+
+
+@BLUEPRINT.get("/files/<path:key>")
+def file(key: str) -> Response:
+    """The object of this key. Raises NotFound for what is not there, and for what is not the public's."""
+    site: Site = current_app.config["SITE"]
+    if not is_public(key):
+        raise NotFound(MISSING)
+    try:
+        store = site.store()
+        return _sent(store, key) if isinstance(store, FolderStore) else _led(site, store, key)
+    except MissingObject:
+        raise NotFound(MISSING, cure="it may have been removed to keep the store small") from None
+
+
+def _led(site: Site, store: Store, key: str) -> Response:
+    from ..publish.s3 import S3Store
+
+    store.size(key)
+    location, cache = store.url(key), Cache.POINTER
+    if isinstance(store, S3Store) and not site.settings.store_url:
+        head = request.method == "HEAD"
+        location = store.signed_url(key, seconds=SIGNED_SECONDS, head=head, disposition=_disposition(key))
+        cache = Cache.NEVER
+    response: Response = redirect(location, HTTPStatus.FOUND)  # type: ignore[assignment]
+    response.headers["Cache-Control"] = cache.value
+    return response
+
+
+def _sent(store: FolderStore, key: str) -> Response:
+    opened = _opened(store.file(key), key)
+    facts = os.fstat(opened.fileno())
+    tag = f"{facts.st_size:x}-{facts.st_mtime_ns:x}"
+    modified = datetime.fromtimestamp(int(facts.st_mtime), UTC)
+    wanted = part(request, size=facts.st_size, tag=tag, modified=modified)
+    response = _response(wanted, opened, facts.st_size)
+    headers = response.headers
+    headers["ETag"] = f'"{tag}"'
+    headers["Last-Modified"] = http_date(modified)
+    headers["Accept-Ranges"] = "bytes"
+    headers["Cache-Control"] = (Cache.IMMUTABLE if never_changes(key) else Cache.POINTER).value
+    if wanted.status < HTTPStatus.MULTIPLE_CHOICES:
+        headers["Content-Type"] = content_type(key)
+        if disposition := _disposition(key):
+            headers["Content-Disposition"] = disposition
+    return response
+
+
+def _response(wanted: Part, opened: BinaryIO, size: int) -> Response:
+    """With the bytes that are wanted; the file is closed when they are sent, or at once where there are none."""
+    response = Response(status=wanted.status)
+    del response.headers["Content-Type"]
+    if wanted.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        response.headers["Content-Range"] = f"bytes */{size}"
+    if wanted.status >= HTTPStatus.MULTIPLE_CHOICES or request.method == "HEAD":
+        opened.close()
+    else:
+        response.response = _Bytes(opened, wanted.start, wanted.stop)
+        response.direct_passthrough = True
+    if wanted.status < HTTPStatus.MULTIPLE_CHOICES:
+        response.content_length = wanted.stop - wanted.start
+    if wanted.status == HTTPStatus.PARTIAL_CONTENT:
+        response.headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
+    return response
+
+
+class _Bytes:
+    """Bytes `start` to `stop` of a file, which is closed with it."""
+
+    def __init__(self, opened: BinaryIO, start: int, stop: int) -> None:
+        self._file, self._left = opened, stop - start
+        opened.seek(start)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left > 0 and (block := self._file.read(min(BLOCK, self._left))):
+            self._left -= len(block)
+            yield block
+
+    def close(self) -> None:
+        """Called by the server when all was sent, or the reader has gone."""
+        self._file.close()
+
+
+def _opened(path: Path, key: str) -> BinaryIO:
+    """The regular file, which no link can have taken the place of."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(MISSING) from None
+    except OSError as error:
+        raise PublishError(f"a file of the store cannot be read: {error.strerror}", place=key) from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise NotFound(MISSING)
+    return os.fdopen(number, "rb")
+
+
+def _disposition(key: str) -> str:
+    """How a browser treats it: nothing that a publisher or contributor wrote is opened as a page of this site."""
+    if key.endswith(SHOWN):
+        return ""
+    name = key.rpartition("/")[2]
+    if name.isascii():
+        return dump_options_header("attachment", {"filename": name})
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return dump_options_header("attachment", {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"})
