@@ -1,6 +1,7 @@
 """When collections are made: every night and when a set has ended, not after every one of thousands of sources."""
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+from collections.abc import Mapping
 from typing import Any
 
 from dagster import (
@@ -86,17 +87,17 @@ def collections_sensor(job: Any) -> SensorDefinition:
 
 
 def look(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipReason:
-    """One look: a set that has ended since the newest build began is worth a new one."""
+    """One look: a whole set that has ended since the newest build began is worth a new one."""
     from ..errors import OAError
     from ..ledger import builds, sets
     from ..orchestration.collect import KIND, doubt
 
     try:
         engine = workplace.ledger()
-        over = sets.ended_after(engine, 0, limit=1)
+        over = [one for one in sets.ended_after(engine, 0) if _worth_collecting(one)]
         begun = builds.newest(engine, KIND)
         if not over:
-            return SkipReason("no set has ended")
+            return SkipReason("no set over all sources has ended lately")
         ended = over[-1]
         if begun is not None and begun["started_at"] >= ended["ended_at"]:
             return SkipReason(f"build {begun['id']} began after set {ended['id']} had ended")
@@ -108,6 +109,11 @@ def look(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipRe
     if reason:
         return SkipReason(f"nothing is collected: {reason}")
     return RunRequest(run_key=f"set/{ended['id']}", tags=TAGS)
+
+
+def _worth_collecting(ended: Mapping[str, Any]) -> bool:
+    """A set of a part of the sources, or one that was cancelled, waits for the night."""
+    return not ended["only"] and ended["status"] != "cancelled"
 
 
 def under_way(instance: DagsterInstance) -> str:

@@ -104,6 +104,8 @@ def described(seen: Progress) -> Iterator[str]:
     yield f"set {row['id']} {row['status']}: {tally.ended:,} of {tally.members:,} ended{share}"
     yield from (f"  {name}: {count:,}" for name, count in tally.outcomes.items())
     yield from (f"    {problem}: {count:,}" for problem, count in tally.problems.items())
+    if tally.outcomes.get("failed"):
+        yield f"    `oa runs list --set {row['id']} --failed` names them"
     if row["ended_at"] is None:
         yield from (f"  {said}: {tally.steps[step]:,}" for step, said in STEPS.items() if tally.steps.get(step))
     elif tally.ended < tally.members:

@@ -35,8 +35,10 @@ class Decided:
     already: bool = False
 
 
-def held(engine: sa.Engine, *, keys: Sequence[str] | None = None, limit: int = 500) -> list[Row]:
-    """The held runs that wait for a decision, newest first; `keys`: only of these data sources.
+def held(
+    engine: sa.Engine, *, keys: Sequence[str] | None = None, set_id: int | None = None, limit: int = 500
+) -> list[Row]:
+    """The held runs that wait for a decision, newest first; `keys`: only of these data sources; `set_id`: of that set.
 
     Those that a newer good run has overtaken do not wait.
     """
@@ -54,6 +56,8 @@ def held(engine: sa.Engine, *, keys: Sequence[str] | None = None, limit: int = 5
     )
     if keys is not None:
         query = query.where(runs.c.key == sa.any_(sa.cast(keys, ARRAY(sa.Text))))
+    if set_id is not None:
+        query = query.where(runs.c.set_id == set_id)
     return rows(engine, query)
 
 

@@ -25,18 +25,30 @@ class Which(StrEnum):
     LATE = "late"  # runs whose result came after they had been ended
 
 
-def list_runs(engine: sa.Engine, which: Which = Which.ALL, *, pattern: str | None = None, limit: int = 50) -> list[Row]:
-    """The newest such runs, newest first; `pattern` is a glob that their keys match, as in `us/ca/*`."""
+def list_runs(
+    engine: sa.Engine,
+    which: Which = Which.ALL,
+    *,
+    pattern: str | None = None,
+    set_id: int | None = None,
+    limit: int = 50,
+) -> list[Row]:
+    """The newest such runs, newest first.
+
+    `pattern` is a glob that their keys match, as in `us/ca/*`; `set_id`: only runs of that set, copies among them.
+    """
     keys = _matching(engine, pattern) if pattern is not None else None
     if keys == []:
         return []
     if which is Which.HELD:
-        return held(engine, keys=keys, limit=limit)
+        return held(engine, keys=keys, set_id=set_id, limit=limit)
     query = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
     if which is Which.LATE:
         query = query.where(runs.c.id.in_(_late(limit if keys is None else None)))
     if which in _CONDITIONS:
         query = query.where(_CONDITIONS[which])
+    if set_id is not None:
+        query = query.where(runs.c.set_id == set_id)
     if keys is not None:
         query = query.where(runs.c.key == sa.any_(sa.cast(keys, ARRAY(sa.Text))))
     return rows(engine, query)

@@ -83,12 +83,20 @@ def failure_of(result: ExecuteInProcessResult) -> str:
     return str(said.description) if said is not None else ""
 
 
-def end_set(workplace: Workplace, *, failed: int = 0, at: datetime | None = None) -> int:
+def end_set(
+    workplace: Workplace,
+    *,
+    failed: int = 0,
+    at: datetime | None = None,
+    only: str = "",
+    status: SetStatus = SetStatus.COMPLETE,
+) -> int:
     engine = workplace.ledger()
     now = at or datetime.now(UTC)
-    number = sets.open_set(engine, sets.NewSet("r", now + timedelta(days=1), asked_by=f"{now}"), [], now=now)
+    new = sets.NewSet("r", now + timedelta(days=1), asked_by=f"{now}", only=only)
+    number = sets.open_set(engine, new, [], now=now)
     counts = {"members": 10, "ended": 10, "failed": failed}
-    sets.end_set(engine, number, SetStatus.COMPLETE, counts=counts, now=now)
+    sets.end_set(engine, number, status, counts=counts, now=now)
     return number
 
 
@@ -177,7 +185,10 @@ def test_a_set_that_ended_is_collected_once(workplace: Workplace, instance: Dags
     materialize([source], partition_key=key, instance=instance, resources={"workplace": workplace})
     said = look(instance, workplace)
     assert isinstance(said, SkipReason)
-    assert said.skip_message == "no set has ended"
+    assert said.skip_message == "no set over all sources has ended lately"
+    end_set(workplace, only="xx/*")
+    end_set(workplace, status=SetStatus.CANCELLED)
+    assert isinstance(look(instance, workplace), SkipReason), "a part, or what was given up, waits for the night"
     number = end_set(workplace)
     asked = look(instance, workplace)
     assert isinstance(asked, RunRequest)

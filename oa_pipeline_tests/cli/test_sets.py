@@ -96,12 +96,13 @@ def test_a_set_is_started_shown_and_cancelled(
     keys = members.claim(engine, number, "probe", 9, now=NOW)
     members.due(engine, number, keys, "probe", now=NOW)
     members.queue(engine, number, keys, now=NOW)
-    members.end(engine, number, [Ended(keys[0], Outcome.SKIPPED)], now=NOW)
+    members.end(engine, number, [Ended(keys[0], Outcome.FAILED)], now=NOW)
     shown = oa("set", "show", **environment)
     assert shown.returncode == 0, shown.stderr
     for line in (
         f"set {number} open: 1 of 2 ended (50%)",
-        "skipped: 1",
+        "failed: 1",
+        f"`oa runs list --set {number} --failed` names them",
         "queued or at work: 1",
         "time left: 0 min 30 s",
     ):

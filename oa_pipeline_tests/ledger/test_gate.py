@@ -11,6 +11,7 @@ from oa_pipeline.ledger import gate, queries
 from oa_pipeline.ledger.listing import Which, list_runs
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import Ending, Opening, Ticket, end_absent, end_run, open_run
+from oa_pipeline.ledger.sets import NewSet, open_set
 from oa_pipeline.ledger.tables import RunStatus, runs
 
 KEY = "us/ca/alameda/addresses/county"
@@ -207,3 +208,8 @@ def test_runs_are_listed_by_what_is_asked(engine: sa.Engine) -> None:
     assert listed(Which.FAILED) == [failed.number]
     assert listed(Which.RUNNING) == [running]
     assert listed(Which.LATE) == [late.number]
+
+    number = open_set(engine, NewSet("r", NOW + timedelta(days=1)), [], now=NOW)
+    of_set = open_run(engine, Opening(OTHER, set_id=number), now=NOW).number
+    assert [row["id"] for row in list_runs(engine, set_id=number)] == [of_set]
+    assert list_runs(engine, Which.FAILED, set_id=number) == list_runs(engine, Which.HELD, set_id=number) == []

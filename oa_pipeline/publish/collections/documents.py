@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC
 
-from ...sources.licence import UNKNOWN, terms
+from ...sources.licence import terms
 from .snapshot import ZIP, Collected, Snapshot
 
 ATTRIBUTION_COLUMNS = ("source", "csv", "website", "license", "attribution_required", "attribution_name", "share_alike")
@@ -51,7 +51,8 @@ def _day(snapshot: Snapshot) -> str:
 def _origin(snapshot: Snapshot) -> str:
     if snapshot.repository and snapshot.commit:
         return f"Sources: https://github.com/{snapshot.repository}/tree/{snapshot.commit}/sources"
-    return f"Sources: commit {snapshot.commit or UNKNOWN} of the source repository"
+    commit = f"commit {snapshot.commit} of " if snapshot.commit else ""
+    return f"Sources: {commit}{snapshot.repository or 'the source repository'}"
 
 
 def licences(sources: Sequence[Collected]) -> bytes:
