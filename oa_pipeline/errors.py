@@ -12,6 +12,7 @@
     ├── ConvertError         the file is not what it said      contributor edits the conform
     │   └── ConverterDied    the child was killed or crashed   report; the next run is unaffected
     ├── WallError            a sandbox wall could not be raised operator
+    ├── MapError             a picture or tiles of a map       operator; results are published without it
     └── PublishError         our side failed                   operator
 
 A message says what is wrong and where; `cure` says what to do about it.
@@ -141,6 +142,10 @@ class ConverterDied(ConvertError):  # noqa: N818
 
 class WallError(OAError):
     """A wall of the sandbox could not be raised and the settings demand it."""
+
+
+class MapError(OAError):
+    """A map could not be made: a preview, tiles, a picture of what is covered."""
 
 
 class PublishError(OAError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .converter import Converter
+from .converter import Converter, Ended
+from .program import Program
 
-__all__ = ["Converter"]
+__all__ = ["Converter", "Ended", "Program"]

@@ -93,12 +93,15 @@ class _Processor:
 _PROCESSORS = {"x86_64": _Processor(0, 0xC000003E), "aarch64": _Processor(1, 0xC00000B7)}
 
 
-def restrict() -> str:
-    """Leaves this thread, and all it starts, without those calls: they fail with EPERM. "" or why that cannot be."""
+def restrict(*, may_execute: bool = False) -> str:
+    """Leaves this thread, and all it starts, without those calls: they fail with EPERM. "" or why that cannot be.
+
+    `may_execute`: it may turn into another program, which inherits all this.
+    """
     processor = _PROCESSORS.get(platform.machine())
     if processor is None or ctypes.sizeof(ctypes.c_void_p) != 8:
         return f"no list of system calls for {platform.machine()}"
-    program = b"".join(_program(processor, os.getpid()))
+    program = b"".join(_program(processor, os.getpid(), may_execute))
     held = ctypes.create_string_buffer(program)
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(held))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -110,7 +113,7 @@ def restrict() -> str:
     return ""
 
 
-def _program(processor: _Processor, pid: int) -> Iterable[bytes]:
+def _program(processor: _Processor, pid: int, may_execute: bool) -> Iterable[bytes]:
     column = processor.column
     yield _step(_LOAD, _ARCHITECTURE)
     yield _step(_EQUAL, processor.identity, 1, 0)
@@ -118,7 +121,9 @@ def _program(processor: _Processor, pid: int) -> Iterable[bytes]:
     yield _step(_LOAD, _NUMBER)
     if column == 0:
         yield from _when(_AT_LEAST, _OTHER_ABI, _step(_ANSWER, _PERMISSION))
-    for numbers in _REFUSED.values():
+    for name, numbers in _REFUSED.items():
+        if may_execute and name == "execve":
+            continue
         if (number := numbers[column]) is not None:
             yield from _when(_EQUAL, number, _step(_ANSWER, _PERMISSION))
     yield from _when(_EQUAL, _CLONE3[column], _step(_ANSWER, _ABSENT))

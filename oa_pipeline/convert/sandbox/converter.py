@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -26,15 +26,27 @@ from ...errors import ConverterDied, ConvertError, Problem, WallError
 from ..drivers import gdal_environment
 from ..task import Limits, Outcome, Task
 from . import wire
+from .follow import Follow, OnEvent, OnSaid
 from .keeper import WALLS_MISSING
-from .ring import Ring
+from .program import Program
 
 OUTCOME_BYTES = 16 * 1024**2
 START_SECONDS = 120.0
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))  # a converter's last words
 ROOM = "make room on the disk under OA_HOME"
 _SERVER = "oa_pipeline.convert.sandbox.server"
-OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: its exit status, below 0 the signal that ended it; `why` else ("time"); its last words."""
+
+    status: int
+    why: str
+    said: str
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    walls: dict[str, str] = field(default_factory=dict)
 
 
 def clean_environment() -> dict[str, str]:
@@ -166,18 +178,41 @@ class Converter:
         self._live()
         (work / "task.json").write_text(json.dumps(task.as_json()))
         (work / "task.json").chmod(0o444)
-        limits = task.limits
-        follow = _Follow(on_event)
-        job = {
-            "work": str(work.resolve()),
-            "input": os.path.relpath(input, work) if input else "",
-            "limits": task.as_json()["limits"],
-            "required": self._required,
-        }
-        with follow.ask(self._send, job):
+        follow = Follow(on_event)
+        with follow.ask(self._send, self._job(work, input, task.limits)):
             point("convert.started")
             report = follow.until_done()
-        return _answer(report, follow.stderr.text(), work, limits)
+        return _answer(report, follow.stderr.text(), work, task.limits)
+
+    def execute(
+        self,
+        program: Program,
+        work: Path,
+        *,
+        limits: Limits,
+        input: Path | None = None,
+        fed: Iterable[bytes] | None = None,
+        on_said: OnSaid | None = None,
+    ) -> Ended:
+        """Runs a program behind the same walls: it reads `input` and its own files, and writes `work` only.
+
+        `fed` is its standard input. How it ends is the caller's to judge; raises WallError when a demanded wall is
+        down, ConverterDied when nothing is known of its end. What `fed` raises ends the program and is raised.
+        """
+        self._live()
+        walls: dict[str, str] = {}
+        follow = Follow(lambda event: walls.update(event.get("walls", {})), fed=fed, on_said=on_said)
+        with follow.ask(self._send, {**self._job(work, input, limits), "program": program.as_json()}):
+            report = follow.until_done()
+        return replace(_ended(report, follow.stderr.text()), walls=walls)
+
+    def _job(self, work: Path, input: Path | None, limits: Limits) -> dict[str, Any]:
+        return {
+            "work": str(work.resolve()),
+            "input": os.path.relpath(input, work) if input else "",
+            "limits": asdict(limits),
+            "required": self._required,
+        }
 
     def _live(self) -> None:
         """A server to ask. Where an inherited one has gone, the next is our own."""
@@ -193,75 +228,6 @@ class Converter:
             wire.send(self._socket, job, fds)
 
 
-class _Follow:
-    """The three ends of one converter that the run holds: control, events and what it says."""
-
-    def __init__(self, on_event: OnEvent | None) -> None:
-        self.stderr = Ring(64 * 1024)
-        self._on_event = on_event
-        self._pending = b""
-
-    @contextlib.contextmanager
-    def ask(self, send: Callable[[dict[str, Any], tuple[int, ...]], None], job: dict[str, Any]) -> Any:
-        """Hands the job over; leaving the block closes the control socket, which ends whatever still runs."""
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.events, events_theirs = os.pipe()
-        self.said, said_theirs = os.pipe()
-        try:
-            try:
-                send(job, (theirs.fileno(), events_theirs, said_theirs))
-            finally:
-                theirs.close()
-                os.close(events_theirs)
-                os.close(said_theirs)
-            yield self
-        finally:
-            # The keeper sees the control socket close, ends its converter and closes the pipes.
-            self.control.close()
-            _drain(self.said)
-            os.close(self.events)
-            os.close(self.said)
-
-    def until_done(self) -> dict[str, Any] | None:
-        """Reads everything until the keeper's report; None when the keeper itself was killed."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.control, selectors.EVENT_READ)
-            selector.register(self.events, selectors.EVENT_READ)
-            selector.register(self.said, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    if key.fileobj is self.control:
-                        report, _ = wire.receive(self.control)
-                        self._read_rest()
-                        return report
-                    if not self._read(key.fd):
-                        selector.unregister(key.fd)
-
-    def _read(self, fd: int) -> bool:
-        data = os.read(fd, 64 * 1024)
-        if fd == self.said:
-            self.stderr.add(data)
-        else:
-            self._event_bytes(data)
-        return bool(data)
-
-    def _read_rest(self) -> None:
-        for fd in (self.events, self.said):
-            os.set_blocking(fd, False)
-            with contextlib.suppress(BlockingIOError):
-                while self._read(fd):
-                    pass
-
-    def _event_bytes(self, data: bytes) -> None:
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        self._pending = self._pending[-wire.MESSAGE_BYTES :]
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if self._on_event is not None and isinstance(event, dict):
-                    self._on_event(event)
-
-
 def _gone(sock: socket.socket) -> bool:
     """Whether the other side has closed: it never says anything more once it is ready, except that."""
     with selectors.DefaultSelector() as selector:
@@ -269,23 +235,22 @@ def _gone(sock: socket.socket) -> bool:
         return bool(selector.select(0))
 
 
-def _drain(fd: int) -> None:
-    """Waits for the last holder of the pipe's other end to go, so that nothing outlives `run`."""
-    os.set_blocking(fd, True)
-    while os.read(fd, 64 * 1024):
-        pass
-
-
-def _answer(report: dict[str, Any] | None, said: str, work: Path, limits: Limits) -> Outcome:
+def _ended(report: dict[str, Any] | None, said: str) -> Ended:
+    """How a process ended. Raises where the walls or the keeper were at fault."""
     if report is None:
         raise ConverterDied("the converter's keeper was killed", problem=Problem.OUR_FAULT)
     status, why = int(report["status"]), str(report["why"])
     if status == WALLS_MISSING:
         raise WallError(said or "a wall is down", cure="OA_SANDBOX=recorded runs without it and says so")
-    if status != 0 or why:
-        raise _died(status, why, said, limits)
+    return Ended(status, why, said, float(report["cpu_seconds"]), int(report["peak_memory"]))
+
+
+def _answer(report: dict[str, Any] | None, said: str, work: Path, limits: Limits) -> Outcome:
+    ended = _ended(report, said)
+    if ended.status != 0 or ended.why:
+        raise _died(ended.status, ended.why, said, limits)
     outcome = _read_outcome(work / "outcome.json", said)
-    return replace(outcome, cpu_seconds=float(report["cpu_seconds"]), peak_memory=int(report["peak_memory"]))
+    return replace(outcome, cpu_seconds=ended.cpu_seconds, peak_memory=ended.peak_memory)
 
 
 def _read_outcome(path: Path, said: str) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import select
 import signal
@@ -19,7 +20,8 @@ from typing import Any
 
 from ..task import Limits
 from . import landlock, wire
-from .walls import NOBODY, Place, closed_library, missing, own_user, raise_walls
+from .program import Program
+from .walls import NOBODY, Place, closed_library, closed_on_the_way, missing, own_user, raise_walls
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
@@ -28,8 +30,13 @@ WALLS_MISSING = 97  # the converter's exit status when a wall is demanded and do
 Body = Callable[[Path, int, dict[str, str]], None]
 
 
-def keep(control: socket.socket, events: int, stderr: int, job: dict[str, Any], body: Body) -> None:
-    """Runs `body` in a walled child and reports its end on `control`. Returns when nothing of it is left."""
+def keep(
+    control: socket.socket, events: int, stderr: int, job: dict[str, Any], body: Body, stdin: int | None = None
+) -> None:
+    """Runs `body`, or the job's program, in a walled child and reports its end on `control`.
+
+    Returns when nothing of it is left.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     limits = Limits(**job["limits"])
     place = _prepare(job)
@@ -37,7 +44,11 @@ def keep(control: socket.socket, events: int, stderr: int, job: dict[str, Any], 
     child = os.fork()
     if child == 0:
         control.close()
+        if stdin is not None:
+            os.dup2(stdin, 0)
         _converter(place, limits, events, stderr, keeper=keeper, required=bool(job["required"]), body=body)
+    if stdin is not None:
+        os.close(stdin)
     os.close(events)  # `stderr` stays open to the end: whoever asked reads it until this process is gone
     why = _wait(child, control, limits.seconds)
     with contextlib.suppress(ProcessLookupError):
@@ -59,16 +70,18 @@ def _prepare(job: dict[str, Any]) -> Place:
     """Enters the work folder and gives it to a user of its own; an empty `input` means that there is none."""
     os.chdir(job["work"])  # from here on by relative paths: the folders above may be closed to the converter's user
     given = Path(job["input"]) if job["input"] else None
+    program = Program.from_json(job["program"]) if job.get("program") else None
     if os.geteuid() != 0:
-        return Place(given, None, "not root")
-    closed = closed_library()
+        return Place(given, None, "not root", program=program)
+    # A program goes by whole paths, also to its working folder.
+    closed = closed_library() or (closed_on_the_way(Path.cwd().parent) if program else "")
     if closed and not landlock.version():
-        return Place(given, None, f"{closed} is closed to other users")
+        return Place(given, None, f"{closed} is closed to other users", program=program)
     for candidate in (own_user(os.getpid()), NOBODY):
         with contextlib.suppress(OSError):  # a container that maps only its own user numbers
             os.chown(".", candidate, candidate)
-            return Place(given, candidate, pass_folders=bool(closed))
-    return Place(given, None, "no other user number can be taken")
+            return Place(given, candidate, pass_folders=bool(closed), program=program)
+    return Place(given, None, "no other user number can be taken", program=program)
 
 
 def _converter(
@@ -91,6 +104,9 @@ def _converter(
         if required and down:
             os.write(2, ("walls down: " + "; ".join(f"{n}: {w}" for n, w in sorted(down.items()))).encode())
             os._exit(WALLS_MISSING)
+        if place.program is not None:
+            os.write(events, (json.dumps({"walls": walls}) + "\n").encode())
+            place.program.become()
         body(Path(), events, walls)
         status = 0
     except BaseException as error:  # the last frame of a process: whatever it was has to be said

@@ -50,9 +50,10 @@ def version() -> int:
         return 0
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
+def restrict(readable: Iterable[Path], writable: Iterable[Path], executable: Iterable[Path] | None = None) -> bool:
     """Leaves this process reading below `readable` and writing below `writable` only; paths must exist.
 
+    `executable`: the files that it may run; None: whatever it may read, where nothing else forbids it.
     Returns whether TCP is shut too. Raises OSError where the kernel has no Landlock.
     """
     abi = _call(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
@@ -63,7 +64,9 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     try:
         for folder in readable:
-            _allow(ruleset, folder, _READ)
+            _allow(ruleset, folder, _READ if executable is None else _READ & ~_EXECUTE)
+        for program in executable or ():
+            _allow(ruleset, program, _EXECUTE | _READ_FILE)
         for folder in writable:
             _allow(ruleset, folder, handled & ~_EXECUTE)
         if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):

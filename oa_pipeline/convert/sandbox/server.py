@@ -104,7 +104,7 @@ def _keeper(sock: socket.socket, job: dict[str, Any], fds: list[int], body: Body
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         control = socket.socket(fileno=fds[0])
-        keep(control, fds[1], fds[2], job, body)
+        keep(control, fds[1], fds[2], job, body, *fds[3:4])
     finally:
         os._exit(0)
 

@@ -7,4 +7,4 @@ from oa_pipeline_tests.convert.sandbox.bodies import body
 
 __all__ = ["body"]
 
-calls.restrict = lambda: "no filter on this kernel"
+calls.restrict = lambda **_: "no filter on this kernel"
