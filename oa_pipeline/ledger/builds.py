@@ -100,7 +100,7 @@ def publish_zips(
     """Makes these the current regional files, all others former ones, and ends the build."""
 
     def work(connection: sa.Connection) -> None:
-        if not _end(connection, build, facts, now):
+        if not end_as_published(connection, build, facts, now):
             return
         connection.execute(sa.update(zips).where(zips.c.is_current).values(is_current=False))
         made = [asdict(row) | {"build_id": build, "is_current": True, "created_at": now} for row in rows]
@@ -122,7 +122,7 @@ def publish_tiles(
     """Adds these tiles or puts them in the place of what was there, removes others, and ends the build."""
 
     def work(connection: sa.Connection) -> None:
-        if not _end(connection, build, facts, now):
+        if not end_as_published(connection, build, facts, now):
             return
         gone = sorted(removed)
         for start in range(0, len(gone), BLOCK):
@@ -131,7 +131,7 @@ def publish_tiles(
         made = [
             asdict(tile) | {"run_ids": list(tile.run_ids), "build_id": build, "created_at": now} for tile in changed
         ]
-        _put(connection, tiles, made)
+        put(connection, tiles, made)
 
     in_transaction(engine, work)
 
@@ -142,9 +142,9 @@ def publish_artifacts(
     """Puts these files in the place of what had their names, leaves all other names alone, and ends the build."""
 
     def work(connection: sa.Connection) -> None:
-        if _end(connection, build, facts, now):
+        if end_as_published(connection, build, facts, now):
             made = [asdict(row) | {"facts": dict(row.facts), "build_id": build, "created_at": now} for row in rows]
-            _put(connection, artifacts, made)
+            put(connection, artifacts, made)
 
     in_transaction(engine, work)
 
@@ -211,8 +211,8 @@ def _rows(engine: sa.Engine, query: sa.Select[Any]) -> list[Row]:
     return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
 
 
-def _end(connection: sa.Connection, build: int, facts: Mapping[str, Any], now: datetime) -> bool:
-    """Ends the build as published. False: this very call did so before, and its answer was lost."""
+def end_as_published(connection: sa.Connection, build: int, facts: Mapping[str, Any], now: datetime) -> bool:
+    """Ends the build as published, as a part of publishing. False: this very call did so, and its answer was lost."""
     found = connection.execute(sa.select(builds).where(builds.c.id == build).with_for_update()).one()
     if (found.status, found.ended_at) == (BuildStatus.PUBLISHED.value, now):
         return False
@@ -226,9 +226,10 @@ def _end(connection: sa.Connection, build: int, facts: Mapping[str, Any], now: d
     return True
 
 
-def _put(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def put(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds these rows, or puts them in the place of those with their primary keys."""
     keys = [column.name for column in table.primary_key]
     for start in range(0, len(rows), BLOCK):
-        put = insert(table).values(rows[start : start + BLOCK])
-        changed = {c.name: put.excluded[c.name] for c in table.columns if c.name not in keys}
-        connection.execute(put.on_conflict_do_update(index_elements=keys, set_=changed))
+        added = insert(table).values(rows[start : start + BLOCK])
+        changed = {c.name: added.excluded[c.name] for c in table.columns if c.name not in keys}
+        connection.execute(added.on_conflict_do_update(index_elements=keys, set_=changed))

@@ -26,6 +26,7 @@ from .tables import (
     SetStatus,
     artifacts,
     builds,
+    dotmap_areas,
     job_members,
     jobs,
     pointers,
@@ -130,9 +131,12 @@ def placed(engine: sa.Engine, numbers: Collection[int]) -> set[str]:
 
 
 def named_by_builds(engine: sa.Engine) -> set[str]:
-    """The keys of everything made of many runs that is current."""
+    """The keys of everything made of many runs that is current, or that the next one will be made of."""
     current = sa.union_all(
-        sa.select(zips.c.key).where(zips.c.is_current), sa.select(tiles.c.key), sa.select(artifacts.c.key)
+        sa.select(zips.c.key).where(zips.c.is_current),
+        sa.select(tiles.c.key),
+        sa.select(artifacts.c.key),
+        sa.select(dotmap_areas.c.key),
     )
     return {found["key"] for found in rows(engine, current)}
 

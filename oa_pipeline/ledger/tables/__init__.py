@@ -6,14 +6,14 @@ every row. Migrations create these; a test holds the two together.
 
 from .base import SCHEMA, metadata
 from .github import Debt, DeliveryStatus, JobStatus, deliveries, job_members, jobs, outbox
-from .publications import BuildStatus, artifacts, builds, tiles, zips
+from .publications import BuildStatus, artifacts, builds, dotmap_areas, tiles, zips
 from .runs import RunStatus, late_results, partitions, pointers, renames, run_numbers, runs
 from .sets import Outcome, SetStatus, Step, set_members, sets
 from .workers import Stage, assignments, heartbeats
 
 __all__ = [
     "SCHEMA", "BuildStatus", "Debt", "DeliveryStatus", "JobStatus", "Outcome", "RunStatus", "SetStatus", "Stage",
-    "Step", "artifacts", "assignments", "builds", "deliveries", "heartbeats", "job_members", "jobs", "late_results",
-    "metadata", "outbox", "partitions", "pointers", "renames", "run_numbers", "runs", "set_members", "sets", "tiles",
-    "zips",
+    "Step", "artifacts", "assignments", "builds", "deliveries", "dotmap_areas", "heartbeats", "job_members", "jobs",
+    "late_results", "metadata", "outbox", "partitions", "pointers", "renames", "run_numbers", "runs", "set_members",
+    "sets", "tiles", "zips",
 ]  # fmt: skip

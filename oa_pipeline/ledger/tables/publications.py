@@ -99,3 +99,20 @@ artifacts = sa.Table(
     sa.Column("created_at", moment, nullable=False),
     comment="single public files made of many runs, the current ones",
 )
+
+dotmap_areas = sa.Table(
+    "dotmap_areas",
+    metadata,
+    sa.Column("area", sa.Text, primary_key=True, comment="us-ca, fr; us: what spans states"),
+    sa.Column("build_id", sa.BigInteger, sa.ForeignKey(builds.c.id), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False, comment="equal: of the same results, so it is not made again"),
+    sa.Column("sources", sa.Integer, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("tiles", sa.BigInteger, nullable=False),
+    sa.Column("dropped", JSONB, nullable=False, server_default="{}", comment="by zoom: features too many for a tile"),
+    sa.Column("created_at", moment, nullable=False),
+    comment="the dotmap of each area, of which the one of the world is put together",
+)
