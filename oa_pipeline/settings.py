@@ -70,6 +70,12 @@ def _cron(text: str) -> str:
     return text
 
 
+def _instance_type(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", text):
+        raise ValueError("use a name of EC2's such as m7i.large")
+    return text
+
+
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
@@ -182,6 +188,34 @@ class Settings:
     github_checks: bool = _setting(False, _flag, "1 answers with check runs and annotations; needs a GitHub App")
     github_silent: bool = _setting(False, _flag, "1 posts nothing to GitHub")
     reject_new_jobs: bool = _setting(False, _flag, "1 lets the webhook answer 503, so that no new job begins")
+    ec2_group: str = _setting(
+        "", str, "the Auto Scaling group of the pool: its instances run `oa worker --ec2`; empty: there is none"
+    )
+    ec2_slots: int = _setting(2, _whole(1, 1000), "runs at once on an instance of the pool")
+    ec2_idle_seconds: int = _setting(600, _amount, "an instance of the pool that had nothing to do for so long ends")
+    ec2_cooldown_seconds: int = _setting(120, _count, "least seconds between two changes of the pool's size")
+    ec2_patience_seconds: int = _setting(
+        1800, _count, "a set's runs wait so long before they get one more instance; what people ask for does not"
+    )
+    ec2_boot_seconds: int = _setting(
+        600, _amount, "an instance whose worker is not heard for so long is ended and, where wanted, replaced"
+    )
+    ec2_launch_template: str = _setting(
+        "", str, "launch template, lt-... or its name, of instances for one run; empty: such runs go to the pool too"
+    )
+    ec2_instance_type: str = _setting(
+        "m7i.large", _instance_type, "instance type of one for one run, where its tag oa/instance_type names none"
+    )
+    ec2_disk_gb: int = _setting(100, _whole(0, 16_384), "its temporary disk in GB; tag oa/disk_gb; 0: none")
+    ec2_hours: int = _setting(12, _whole(1, 240), "it ends after so many hours whatever it does; tag oa/hours")
+    ec2_spot: bool = _setting(True, _flag, "0: not even a run's first attempt is on a spot instance of its own")
+    ec2_dedicated_most: int = _setting(4, _whole(0, 1000), "runs at once with instances of their own")
+    ec2_huge_mib: int = _setting(
+        2048, _count, "a data source whose last download was bigger gets an instance of its own; 0: never"
+    )
+    ec2_metadata: str = _setting("http://169.254.169.254", _address, "EC2's instance metadata service")
+    cloudwatch_namespace: str = _setting("", str, "where `oa capacity` puts its metrics; empty: nowhere")
+    sns_topic: str = _setting("", str, "ARN of the SNS topic that operators are told by; empty: the log only")
     dev: bool = _setting(False, _flag, "1 on a development machine: what must be set in production may be missing")
     crash_at: str = _setting("", crash.checked, "for tests, with OA_DEV=1: the point at which a process dies")
     chromium: str = _setting("", str, "for tests: the program of Chromium; empty: the one that the PATH has")
