@@ -58,6 +58,12 @@ def _repository(text: str) -> str:
     return text
 
 
+def _group(text: str) -> str:
+    if not re.fullmatch(r"[\w-]+(/[\w.-]+)?", text, re.ASCII):
+        raise ValueError("use organisation or organisation/team")
+    return text
+
+
 def _address(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
         raise ValueError("use an http or https address without password, query and fragment")
@@ -172,6 +178,12 @@ class Settings:
     ui_port: int = _setting(3000, _port, "port of Dagster's UI under `oa up`")
     web_host: str = _setting("127.0.0.1", str, "address at which `oa web` listens")
     web_port: int = _setting(5000, _port, "port of the public site")
+    rate_limit: int = _setting(
+        120, _count, "searches and answers for programs that one address may have made in a minute; 0: any number"
+    )
+    proxies: int = _setting(
+        0, _whole(0, 10), "proxies before the site, whose word about the reader's address is taken; 0: nobody's"
+    )
     public_url: str = _setting("http://127.0.0.1:5000", _address, "address of the public site, as GitHub is told it")
     repository: str = _setting(
         "openaddresses/openaddresses", _repository, "the source repository on GitHub, owner/name"
@@ -186,6 +198,15 @@ class Settings:
         (), _list, "secrets of the webhook, separated by commas while they are exchanged", secret=True
     )
     github_checks: bool = _setting(False, _flag, "1 answers with check runs and annotations; needs a GitHub App")
+    github_url: str = _setting("https://github.com", _address, "where people sign in to GitHub")
+    github_client_id: str = _setting(
+        "", str, "an OAuth app of GitHub's, with which maintainers sign in to upload files; empty: nobody can"
+    )
+    github_client_secret: str = _setting("", str, "... and its secret; it signs the site's cookies too", secret=True)
+    upload_group: str = _setting(
+        "", _group, "who may upload: an organisation on GitHub, or organisation/team; empty: the repository's owner"
+    )
+    upload_mib: int = _setting(600, _amount, "largest file that can be uploaded, in MiB")
     github_silent: bool = _setting(False, _flag, "1 posts nothing to GitHub")
     reject_new_jobs: bool = _setting(False, _flag, "1 lets the webhook answer 503, so that no new job begins")
     ec2_group: str = _setting(
