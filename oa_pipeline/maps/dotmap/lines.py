@@ -1,0 +1,75 @@
+"""A result's addresses as lines of GeoJSON, block by block out of its GeoParquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+BATCH_ROWS = 50_000
+ATTRIBUTES = ("number", "street", "unit")
+HIGHEST = 85.0511  # degrees of latitude, where web maps end
+_POINT = 0
+
+
+class Unreadable(ValueError):  # noqa: N818 - a fact about a file
+    """The file is not one of ours, or not whole."""
+
+
+def lines(paths: Iterable[Path], *, attributes: bool) -> Iterator[bytes]:
+    """Blocks of whole lines, a feature each, of the rows of these files that lie on the map.
+
+    `attributes`: with those of ATTRIBUTES that the address has, else without any. Raises Unreadable.
+    """
+    for path in paths:
+        for batch in _batches(path, ["geometry", *ATTRIBUTES] if attributes else ["geometry"]):
+            block = _block(batch)
+            if block:
+                yield block
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as parquet:
+            if "geometry" not in parquet.schema_arrow.names:
+                raise Unreadable("it has no geometries")
+            held = [name for name in columns if name in parquet.schema_arrow.names]
+            yield from parquet.iter_batches(BATCH_ROWS, columns=held)
+    except (pa.ArrowException, OSError) as error:
+        raise Unreadable(f"it is no Parquet that can be read: {error}") from error
+
+
+def _block(batch: pa.RecordBatch) -> bytes:
+    x, y = _places(batch.column("geometry"))
+    with np.errstate(invalid="ignore"):
+        on_map = (np.abs(x) <= 180) & (np.abs(y) <= HIGHEST)
+    names = [name for name in batch.schema.names if name != "geometry"]
+    frame = pl.DataFrame({"x": x, "y": y}).with_columns(pl.col("x", "y").round(7))
+    parts: list[Any] = [pl.lit('{"type":"Feature","properties":')]
+    if names:
+        text: Any = pl.from_arrow(batch.select(names))
+        frame = frame.hstack(text.with_columns(pl.col(names).replace("", None)))
+        parts.append(pl.struct(names).struct.json_encode())
+    else:
+        parts.append(pl.lit("{}"))
+    parts += [pl.lit(',"geometry":{"type":"Point","coordinates":['), "x", pl.lit(","), "y", pl.lit("]}}\n")]
+    found = frame.filter(pl.Series(on_map)).select(pl.concat_str(parts).str.join("")).item()
+    return str(found or "").encode()
+
+
+def _places(geometry: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude of each: of a point its own, else of a point on its surface; NaN where there is none."""
+    try:
+        shapes = shapely.from_wkb(geometry.to_numpy(zero_copy_only=False))
+    except shapely.errors.GEOSException as error:
+        raise Unreadable(f"a geometry cannot be read: {error}") from error
+    others = shapely.get_type_id(shapes) != _POINT
+    if others.any():
+        shapes[others] = shapely.point_on_surface(shapes[others])
+    return shapely.get_x(shapes), shapely.get_y(shapes)
