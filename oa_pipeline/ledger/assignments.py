@@ -44,10 +44,15 @@ class Standing:
     detail: str
     silent: float | None
     usage: Mapping[str, Any]
+    dedicated: bool = False
+    instance: str = ""  # of EC2, that it is on or is to be on
 
 
-def offer(engine: sa.Engine, assignment: Assignment, *, priority: int = 0) -> bool:
-    """Makes an attempt ready to be taken, in place of an earlier one. False, and nothing done, where it was before."""
+def offer(engine: sa.Engine, assignment: Assignment, *, priority: int = 0, dedicated: bool = False) -> bool:
+    """Makes an attempt ready to be taken, in place of an earlier one. False, and nothing done, where it was before.
+
+    `dedicated`: by the worker of an instance of its own, and by nobody else.
+    """
 
     def work(connection: sa.Connection) -> bool:
         known = sa.select(assignments.c.attempt).where(
@@ -61,7 +66,7 @@ def offer(engine: sa.Engine, assignment: Assignment, *, priority: int = 0) -> bo
             .values(stage=Stage.BROKEN.value, ended_at=sa.func.now(), detail="a later attempt took its place")
         )
         put = insert(assignments).values(
-            dagster_run_id=assignment.run_id, attempt=assignment.attempt, priority=priority
+            dagster_run_id=assignment.run_id, attempt=assignment.attempt, priority=priority, dedicated=dedicated
         )
         done = connection.execute(put.on_conflict_do_nothing())
         ring(connection)
@@ -70,11 +75,15 @@ def offer(engine: sa.Engine, assignment: Assignment, *, priority: int = 0) -> bo
     return in_transaction(engine, work)
 
 
-def take(engine: sa.Engine, worker: str, limit: int) -> list[Assignment]:
-    """Up to so many ready attempts, now this worker's: the highest priority first, then the longest ready."""
+def take(engine: sa.Engine, worker: str, limit: int, *, only: str = "") -> list[Assignment]:
+    """Up to so many ready attempts, now this worker's: the highest priority first, then the longest ready.
+
+    `only`: the run that the worker's instance is for.
+    """
+    whose = [assignments.c.dagster_run_id == only] if only else [~assignments.c.dedicated]
     picked = (
         sa.select(assignments.c.dagster_run_id, assignments.c.attempt)
-        .where(assignments.c.stage == Stage.READY.value)
+        .where(assignments.c.stage == Stage.READY.value, *whose)
         .order_by(assignments.c.priority.desc(), assignments.c.ready_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -156,7 +165,13 @@ def waiting(engine: sa.Engine) -> list[str]:
 def standing(engine: sa.Engine, run_id: str) -> Standing | None:
     """How the newest attempt at this run stands; None where it never was an assignment."""
     query = (
-        sa.select(assignments, heartbeats.c.host, heartbeats.c.usage, silence().label("silent"))
+        sa.select(
+            assignments,
+            heartbeats.c.host,
+            heartbeats.c.usage,
+            heartbeats.c.instance.label("runs_on"),
+            silence().label("silent"),
+        )
         .outerjoin(heartbeats, heartbeats.c.worker == assignments.c.worker)
         .where(assignments.c.dagster_run_id == run_id)
         .order_by(assignments.c.attempt.desc())
@@ -174,6 +189,8 @@ def standing(engine: sa.Engine, run_id: str) -> Standing | None:
         row.detail,
         None if row.host is None else float(row.silent),
         (row.usage or {}).get(run_id, {}),
+        row.dedicated,
+        row.runs_on or row.instance,
     )
 
 

@@ -25,6 +25,8 @@ class Beat:
     code_version: str = ""
     draining: bool = False
     usage: Mapping[str, Mapping[str, Any]] | None = None
+    instance: str = ""  # EC2's number of the instance that it is on
+    dedicated: bool = False  # its slots are for one run alone
 
 
 def silence() -> sa.ColumnElement[float]:
@@ -44,6 +46,8 @@ def beat(engine: sa.Engine, said: Beat) -> None:
         "code_version": said.code_version,
         "draining": said.draining,
         "usage": dict(said.usage or {}),
+        "instance": said.instance,
+        "dedicated": said.dedicated,
         "beat_at": sa.func.clock_timestamp(),
     }
     put = insert(heartbeats).values(worker=said.worker, **values)
@@ -64,9 +68,9 @@ def bury(engine: sa.Engine, silent: timedelta) -> list[str]:
 
 
 def live_slots(engine: sa.Engine, silent: timedelta) -> int:
-    """How many runs can be carried out at once: the slots of all workers that beat and take runs."""
+    """How many runs can be carried out at once: the slots of all workers that beat and take any run."""
     query = sa.select(sa.func.coalesce(sa.func.sum(heartbeats.c.slots), 0)).where(
-        ~heartbeats.c.draining, silence() <= silent.total_seconds()
+        ~heartbeats.c.draining, ~heartbeats.c.dedicated, silence() <= silent.total_seconds()
     )
     return in_transaction(engine, lambda c: int(c.scalar(query) or 0), outage_seconds=0)
 

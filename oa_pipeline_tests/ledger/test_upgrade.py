@@ -15,7 +15,7 @@ from oa_pipeline.ledger.tables import SCHEMA, metadata
 from oa_pipeline.ledger.upgrade import newest_version, schema_version, upgrade
 
 TABLES = {
-    "partitions", "runs", "pointers", "late_results", "renames", "assignments", "heartbeats", "dotmap_areas",
+    "partitions", "runs", "pointers", "late_results", "renames", "assignments", "heartbeats", "notices", "dotmap_areas",
     "alembic_version",
     "sets", "set_members", "builds", "zips", "tiles", "artifacts", "deliveries", "jobs", "job_members", "outbox",
 }  # fmt: skip

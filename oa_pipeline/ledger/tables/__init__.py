@@ -9,11 +9,11 @@ from .github import Debt, DeliveryStatus, JobStatus, deliveries, job_members, jo
 from .publications import BuildStatus, artifacts, builds, dotmap_areas, tiles, zips
 from .runs import RunStatus, late_results, partitions, pointers, renames, run_numbers, runs
 from .sets import Outcome, SetStatus, Step, set_members, sets
-from .workers import Stage, assignments, heartbeats
+from .workers import Stage, assignments, heartbeats, notices
 
 __all__ = [
     "SCHEMA", "BuildStatus", "Debt", "DeliveryStatus", "JobStatus", "Outcome", "RunStatus", "SetStatus", "Stage",
     "Step", "artifacts", "assignments", "builds", "deliveries", "dotmap_areas", "heartbeats", "job_members", "jobs",
-    "late_results", "metadata", "outbox", "partitions", "pointers", "renames", "run_numbers", "runs", "set_members",
-    "sets", "tiles", "zips",
+    "late_results", "metadata", "notices", "outbox", "partitions", "pointers", "renames", "run_numbers", "runs",
+    "set_members", "sets", "tiles", "zips",
 ]  # fmt: skip

@@ -34,6 +34,14 @@ assignments = sa.Table(
     sa.Column("ready_at", moment, nullable=False, server_default=sa.func.now()),
     sa.Column("taken_at", moment),
     sa.Column("ended_at", moment),
+    sa.Column(
+        "dedicated",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="only the worker of its own instance takes it",
+    ),
+    sa.Column("instance", sa.Text, nullable=False, server_default="", comment="EC2's number of that instance"),
     sa.CheckConstraint("(stage IN ('done', 'broken')) = (ended_at IS NOT NULL)", name="ends_once"),
     sa.CheckConstraint("stage <> 'taken' OR (worker IS NOT NULL AND taken_at IS NOT NULL)", name="taken_by_somebody"),
     sa.Index(
@@ -50,6 +58,7 @@ assignments = sa.Table(
         postgresql_where=sa.text("stage IN ('ready', 'taken')"),
     ),
     sa.Index("assignments_ended_ix", "ended_at", postgresql_where=sa.text("ended_at IS NOT NULL")),
+    sa.Index("assignments_dedicated_ix", "ended_at", postgresql_where=sa.text("dedicated")),
     comment="runs that Dagster launched, for workers to take: one row an attempt, so a second delivery does nothing",
 )
 
@@ -65,6 +74,20 @@ heartbeats = sa.Table(
     sa.Column("usage", JSONB, nullable=False, server_default="{}", comment="run: {pid, memory, cpu_seconds}"),
     sa.Column("started_at", moment, nullable=False, server_default=sa.func.now()),
     sa.Column("beat_at", moment, nullable=False, server_default=sa.func.now()),
+    sa.Column(
+        "instance", sa.Text, nullable=False, server_default="", comment="EC2's number of the instance that it is on"
+    ),
+    sa.Column(
+        "dedicated", sa.Boolean, nullable=False, server_default=sa.false(), comment="its slots are for one run alone"
+    ),
     sa.CheckConstraint("slots > 0", name="has_slots"),
     comment="the workers that live; their clock is the database's",
+)
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("said_at", moment, nullable=False, server_default=sa.func.now()),
+    comment="what operators have been told, so that they are told once",
 )
