@@ -25,10 +25,10 @@ from ..ledger.copies import Basis, record_copy
 from ..ledger.partitions import Declared, declared_ones
 from ..ledger.runs import Opening
 from ..orchestration import endings
-from ..orchestration.coordinator import host_of
 from ..orchestration.unchanged import publisher_says_unchanged, reusable
 from ..orchestration.version import code_version
 from ..process.steps import guard_of
+from ..sources.hosts import host_of
 from ..sources.parse import parse_declared
 from .feed import BLOCK
 

@@ -100,7 +100,7 @@ def matching(keys: Sequence[str], only: str) -> list[str]:
 
 def hosts_of(repository: Repository, keys: Sequence[str]) -> dict[str, str]:
     """The publisher's host of each of these; empty where there is none."""
-    from ..orchestration.coordinator import host_of
+    from ..sources.hosts import host_of
 
     return {key: host_of(repository.by_key[key].data) for key in keys}
 

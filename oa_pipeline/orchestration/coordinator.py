@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from dagster import DagsterRun, Field, IntSource
 
 from ..errors import OAError
 from ..settings import Settings
+from ..sources.hosts import host_of
 from . import dagster_private as private
 from .deadline import MARGIN, deadline_of
 from .launcher import SILENT_SECONDS
@@ -151,11 +151,3 @@ class CapacityRunCoordinator(private.QueuedRunCoordinator):
             log.warning("the run of %s is queued without its host: %s", key, error)
             return ""
         return host_of(found.declared.get("data")) if found is not None else ""
-
-
-def host_of(data: object) -> str:
-    """The host of an address; empty where there is none."""
-    try:
-        return (urlsplit(data).hostname or "") if isinstance(data, str) else ""
-    except ValueError:
-        return ""

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import OAError
 from ..ledger.standing import standing
 from ..ledger.version import DataVersion
+from ..sources.hosts import host_of
+from .places import place_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -45,6 +47,7 @@ class Standing:
     layer: str
     name: str
     first: bool
+    first_seen: datetime
     good_run_id: int | None
     good_at: datetime | None
     rows: int | None
@@ -61,6 +64,15 @@ class Standing:
     state: str = ""
     area: str = ""  # the first part of its path: a country's code, as a rule
     words: str = ""  # what a search looks through
+    host: str = ""  # the publisher's
+    country: str = ""  # ISO 3166-1, as its coverage says
+    us_state: str = ""  # as the mail calls it
+    declares: str = ""  # what says where it is
+
+    @property
+    def since(self) -> datetime:
+        """When it was last well; of one that never was, when it came."""
+        return self.good_at or self.first_seen
 
 
 @dataclass(frozen=True)
@@ -90,14 +102,20 @@ def state_of(found: Mapping[str, Any], now: datetime) -> str:
 
 def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standing, ...]:
     """The ledger's rows, with their states at `now`."""
-    return tuple(
-        Standing(
-            **one,
-            state=state_of(one, now),
-            area=one["source"].partition("/")[0],
-            words=f"{one['key']} {one['attribution_name'] or ''}".casefold(),
-        )
-        for one in found
+    return tuple(_standing(dict(one), now) for one in found)
+
+
+def _standing(one: dict[str, Any], now: datetime) -> Standing:
+    data, place = one.pop("data"), place_of(one["source"], one.pop("places"))
+    return Standing(
+        **one,
+        state=state_of(one, now),
+        area=one["source"].partition("/")[0],
+        words=f"{one['key']} {one['attribution_name'] or ''}".casefold(),
+        host=host_of(data),
+        country=place.country,
+        us_state=place.state,
+        declares=place.how,
     )
 
 

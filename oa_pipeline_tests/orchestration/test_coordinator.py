@@ -13,7 +13,8 @@ from oa_pipeline.ledger import heartbeats
 from oa_pipeline.ledger.heartbeats import Beat
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.orchestration import dagster_private as private
-from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator, host_of
+from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
+from oa_pipeline.sources.hosts import host_of
 from oa_pipeline_tests.workers.system import remote_origin
 
 

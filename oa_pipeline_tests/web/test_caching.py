@@ -37,6 +37,9 @@ ADDRESSES = (
     "/index.json",
     "/state.txt",
     "/collections/",
+    "/quality/",
+    "/quality.atom",
+    "/changes/",
 )
 
 

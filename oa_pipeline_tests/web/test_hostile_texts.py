@@ -31,6 +31,11 @@ def addresses(filled: Filled) -> list[str]:
         "/sources/" + quote(HOSTILE),
         f"/runs/{filled.hostile}/",
         f"/runs/{filled.hostile - 1}/",
+        "/quality/",
+        "/quality/?cause=" + quote(SCRIPT),
+        "/quality/?host=" + quote(SCRIPT) + "&q=" + quote(SCRIPT),
+        "/changes/",
+        "/changes/?country=" + quote(SCRIPT[:40]),
     ]
 
 
@@ -64,6 +69,11 @@ def test_twins_of_hostile_texts_are_valid(reader: FlaskClient, filled: Filled) -
         f"/runs/{filled.hostile}.json",
         f"/sources/{quote(HOSTILE)}.json",
         f"/sources/{quote(HOSTILE)}.atom",
+        "/quality.json",
+        "/quality.csv",
+        "/quality.atom",
+        "/changes.json",
+        "/changes.atom",
     ):
         answer = reader.get(address)
         assert answer.status_code == 200, address

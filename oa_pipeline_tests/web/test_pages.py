@@ -30,6 +30,11 @@ PAGES = (
     "/runs/1/",
     "/collections/",
     "/collections/?area=asia&form=parquet",
+    "/quality/",
+    "/quality/?state=good&sort=since&order=down",
+    "/quality/?country=fr&per=1",
+    "/changes/",
+    "/changes/?kind=lost&per=1",
 )
 
 
@@ -206,6 +211,8 @@ def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: 
         "/runs/<number>/": f"/runs/{filled.good}.json",
         "/index.json": "/index.json",
         "/collections/": "/collections.json",
+        "/quality/": "/quality.json",
+        "/changes/": "/changes.json",
     }
     for endpoint in ENDPOINTS:
         if endpoint.path in examples:

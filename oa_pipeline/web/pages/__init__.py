@@ -8,9 +8,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ..endpoints import Endpoint
-from . import collections, downloads, home, runs, sources
+from . import changes, collections, downloads, home, quality, runs, sources
 
-GROUPS = (home, sources, runs, collections, downloads)
+GROUPS = (home, sources, runs, collections, downloads, quality, changes)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
     blueprint for group in GROUPS if isinstance(blueprint := getattr(group, "BLUEPRINT", None), Blueprint)
@@ -19,4 +19,6 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/", "Home"),
     ("/sources/", "Sources"),
     ("/collections/", "Collections"),
+    ("/quality/", "Quality"),
+    ("/changes/", "Changes"),
 )

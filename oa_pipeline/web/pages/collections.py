@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...ledger.reading import Row
 from ...publish.collections.regions import AREAS, file_name
 from ..commands import commands
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
+from ..facets import chosen, facet
 from ..forms import csv_form, json_form
 from ..ordering import ORDER, PAGE, PER_PAGE, part_of
 from ..state import whole
@@ -32,7 +32,7 @@ SORTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "date": itemgetter("created_at"),
     "name": NAME,
 }
-FACETS = ("area", "licence", "form", "layer")
+FACETS = {name: itemgetter(name) for name in ("area", "licence", "form", "layer")}
 FIELDS = (
     Field("name", Kind.STRING, "of the file, the same in every build", "collections"),
     Field("area", Kind.STRING, "global, or a part of the world", "collections"),
@@ -53,7 +53,7 @@ COLUMNS = tuple(field.name for field in FIELDS)
 def collections(asked: Asked) -> Answer:
     """The files that are current, as far as they are asked for."""
     every = [collection(asked, one) for one in builds.current_zips(asked.site.ledger())]
-    found = [one for one in every if all(one[name] == asked[name] for name in FACETS if asked[name])]
+    found = chosen(every, FACETS, asked.values)
     part = part_of(
         found, SORTS[asked["sort"]], NAME, down=asked["order"] == "down", page=asked["page"], per=asked["per"]
     )
@@ -65,7 +65,7 @@ def collections(asked: Asked) -> Answer:
         "of": len(every),
         "build": last["id"] if last else None,
         "built_at": last["ended_at"] if last else None,
-        "facets": {name: _counts(every, asked, name) for name in FACETS},
+        "facets": {name: facet(every, FACETS, asked.values, name) for name in FACETS},
         "collections": list(part.rows),
         "commands": commands(example["latest"], example["name"]) if example else [],
     }
@@ -91,13 +91,6 @@ def name_of(found: Row) -> str:
     return file_name(
         found["area"], found["licence"], ".zip" if found["form"] == "zip" else f"-{found['layer']}.parquet"
     )
-
-
-def _counts(every: Sequence[Mapping[str, Any]], asked: Asked, facet: str) -> dict[str, int]:
-    """How many there would be of each value, with the other filters as they are."""
-    others = [name for name in FACETS if name != facet and asked[name]]
-    counts = Counter(one[facet] for one in every if all(one[name] == asked[name] for name in others))
-    return dict(sorted(counts.items(), key=lambda item: (RANKS.get(item[0], 0), item[0])))
 
 
 ENDPOINTS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import quote
 
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
+from ..facets import chosen, facet
 from ..forms import Feature, csv_form, geojson_form, json_form
 from ..ordering import ORDER, PAGE, PER_PAGE, part_of
 from . import source
@@ -53,7 +53,7 @@ def sources(asked: Asked) -> Answer:
     every = asked.site.catalogue(asked.version).rows
     words = asked["q"].casefold().split()
     meant = [one for one in every if all(word in one.words for word in words)] if words else every
-    found = [one for one in meant if all(kind(one) == asked[name] for name, kind in FACETS.items() if asked[name])]
+    found = chosen(meant, FACETS, asked.values)
     part = part_of(
         found, SORTS[asked["sort"]], KEY,
         down=asked["order"] == "down", page=asked["page"], per=asked["per"],
@@ -62,7 +62,7 @@ def sources(asked: Asked) -> Answer:
         "total": len(found),
         "of": len(every),
         "rows": sum(one.rows or 0 for one in found),
-        "facets": {name: _counts(meant, asked, name) for name in FACETS},
+        "facets": {name: facet(meant, FACETS, asked.values, name) for name in FACETS},
         "data_sources": [facts_of(asked, one) for one in part.rows],
     }
     return Answer(data, links=part.links(asked), only_page={"states": STATES})
@@ -78,14 +78,6 @@ FACETS: Mapping[str, Callable[[Standing], str]] = {
     "layer": attrgetter("layer"),
     "state": attrgetter("state"),
 }
-
-
-def _counts(meant: Sequence[Standing], asked: Asked, facet: str) -> dict[str, int]:
-    """How many there would be of each value, with the other filters as they are."""
-    others = [(kind, asked[name]) for name, kind in FACETS.items() if name != facet and asked[name]]
-    kind = FACETS[facet]
-    left = [one for one in meant if all(other(one) == value for other, value in others)] if others else meant
-    return dict(sorted(Counter(map(kind, left)).items()))
 
 
 def _features(answer: Answer, asked: Asked) -> list[Feature]:

@@ -1,0 +1,114 @@
+"""What has become different: new, recovered, lost, held, and many more or fewer rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ...ledger import changes as ledger_changes
+from ...ledger.changes import JUMP, Change
+from ...ledger.reading import Row
+from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Link, Parameter
+from ..forms import Entry, atom_form, json_form
+from .sources import LAYERS
+
+MOST = 2**63 - 1  # the ledger counts no further
+PER = 100
+FED = 50
+# What each means, and how it is shown: a word that `status` knows.
+KINDS: Mapping[str, tuple[str, str]] = {
+    Change.NEW: ("its first result", "good"),
+    Change.RECOVERED: ("a result again, after failures", "good"),
+    Change.LOST: ("no result any more; what was published stays", "failing"),
+    Change.HELD: ("it lost too much, and waits for somebody to look", "held"),
+    Change.JUMP: (f"at least {JUMP:.0%} more or fewer rows than before", "stale"),
+}
+SAID: Mapping[str, str] = {
+    Change.NEW: "new, {rows} rows",
+    Change.RECOVERED: "recovered, {rows} rows",
+    Change.LOST: "lost: {problem}",
+    Change.HELD: "held: {problem}",
+    Change.JUMP: "from {before} to {rows} rows",
+}
+FIELDS = (
+    Field("run_id", Kind.INTEGER, "the run that brought it", "changes"),
+    Field("key", Kind.STRING, "the data source", "changes"),
+    Field("layer", Kind.STRING, "addresses, buildings, parcels or centerlines", "changes"),
+    Field("kind", Kind.STRING, "; ".join(f"{kind}: {says}" for kind, (says, _) in KINDS.items()), "changes"),
+    Field("rows", Kind.INTEGER, "rows of the run", "changes"),
+    Field("rows_before", Kind.INTEGER, "rows of the good result before", "changes"),
+    Field("problem", Kind.STRING, "why it gave no result, or is held", "changes"),
+    Field("at", Kind.MOMENT, "when the run ended", "changes"),
+    Field("url", Kind.STRING, "the page of the data source", "changes"),
+)
+
+
+def changes(asked: Asked) -> Answer:
+    """The changes that are asked for, the newest first."""
+    kept = ledger_changes.changes(
+        asked.site.ledger(),
+        before=asked["page"] or None,
+        kind=asked["kind"],
+        layer=asked["layer"],
+        area=asked["country"],
+        limit=asked["per"],
+    )
+    data = {"changes": [change(asked, one) for one in kept.found]}
+    links = (Link("next", asked.link(page=kept.before)),) if kept.before else ()
+    return Answer(data, links=links, only_page={"kinds": KINDS})
+
+
+def change(asked: Asked, found: Row) -> dict[str, Any]:
+    """A change in the words of the public, as in FIELDS."""
+    same = ("key", "layer", "kind", "rows", "rows_before")
+    return {
+        "run_id": found["id"],
+        **{name: found[name] for name in same},
+        "problem": "; ".join(found["held_because"] or ()) if found["kind"] == Change.HELD else found["problem"],
+        "at": found["ended_at"],
+        "url": asked.site.url(f"/sources/{quote(found['key'])}"),
+    }
+
+
+def sentence(one: Mapping[str, Any]) -> str:
+    """What has become different with this one."""
+    return SAID[one["kind"]].format(rows=one["rows"], before=one["rows_before"], problem=one["problem"] or "skipped")
+
+
+def _entries(answer: Answer, asked: Asked) -> list[Entry]:
+    return [
+        Entry(
+            f"change-{one['run_id']}",
+            f"{one['key']}: {sentence(one)}",
+            f"/runs/{one['run_id']}/",
+            one["at"],
+            KINDS[one["kind"]][0],
+        )
+        for one in answer.data["changes"][:FED]
+    ]
+
+
+ENDPOINTS = (
+    Endpoint(
+        "/changes/",
+        "Changes",
+        "What has become different: data sources that are new, recovered, lost or held, and jumps in their rows.",
+        changes,
+        template="changes.html",
+        twins={"json": json_form(), "atom": atom_form(_entries)},
+        parameters=(
+            Parameter("kind", "one kind of change", allowed=tuple(KINDS)),
+            Parameter("country", "the first part of the path: a country's code", most=40),
+            Parameter("layer", "one layer", allowed=LAYERS),
+            Parameter("per", "changes in one part", Kind.INTEGER, default=PER, least=1, most=500),
+            Parameter("page", "changes before this run", Kind.INTEGER, default=0, most=MOST),
+        ),
+        result=(
+            Field("changes", Kind.ARRAY, "the newest first"),
+            *FIELDS,
+            Field("next", Kind.STRING, "older ones"),
+        ),
+        example="/changes.json?kind=lost",
+    ),
+)

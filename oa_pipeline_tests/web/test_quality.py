@@ -1,0 +1,83 @@
+"""What is wrong and why, the worst and the longest first."""
+
+from __future__ import annotations
+
+import csv
+import io
+from xml.etree import ElementTree
+
+import pytest
+from flask.testing import FlaskClient
+
+from .filled import HOSTILE
+from .reading import parsed
+
+
+def keys(reader: FlaskClient, query: str) -> list[str]:
+    return [one["key"] for one in reader.get(f"/quality.json?{query}").get_json()["data_sources"]]
+
+
+def test_the_worst_come_first_and_what_is_well_is_left_out(reader: FlaskClient) -> None:
+    told = reader.get("/quality.json").get_json()
+
+    assert [one["state"] for one in told["data_sources"]] == [
+        "broken", "broken", "failing", "held", "stale", "skipped", "new", "new",
+    ]  # fmt: skip
+    assert (told["total"], told["of"], told["states"]["good"]) == (8, 9, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("state=good", ["us/ca/alameda/addresses/county"]),
+        ("country=de", ["de/berlin/buildings/city"]),
+        ("layer=parcels", ["us/ca/alameda/parcels/county"]),
+        ("cause=Could+not+download+source+data", ["fr/paris/addresses/city"]),
+        ("cause=No+good+run+for+more+than+30+days", ["us/ca/berkeley/addresses/city"]),
+        ("host=nobody.example", []),
+        ("q=at/+wien", ["at/wien/addresses/city"]),
+        ("sort=since&per=1", ["us/ca/berkeley/addresses/city"]),
+        ("sort=name&order=down&country=fr", ["fr/paris/addresses/city", "fr/lyon/addresses/city"]),
+    ],
+)
+def test_what_is_wrong_is_filtered_and_sorted(reader: FlaskClient, query: str, expected: list[str]) -> None:
+    assert keys(reader, query) == expected
+
+
+def test_each_has_its_cause_and_its_cure(reader: FlaskClient) -> None:
+    found = {one["key"]: one for one in reader.get("/quality.json").get_json()["data_sources"]}
+
+    paris = found["fr/paris/addresses/city"]
+    assert (paris["cause"], paris["detail"], paris["cure"], paris["good_at"]) == (
+        "Could not download source data", "https://p.example/ said 503", "ask them", None,
+    )  # fmt: skip
+    assert found["de/berlin/buildings/city"]["detail"] == "lost half of its rows"
+    assert all(one["cause"] and one["cure"] for one in found.values())
+
+
+def test_causes_are_counted_with_the_longest_and_its_cure(reader: FlaskClient) -> None:
+    causes = reader.get("/quality.json?country=us").get_json()["causes"]
+
+    assert [(one["state"], one["data_sources"]) for one in causes if not one["cause"].startswith("<")] == [
+        ("stale", 1), ("new", 1),
+    ]  # fmt: skip
+    assert causes[-2]["since"] == "2026-01-20T12:01:00Z"
+    assert "history" in causes[-2]["cure"]
+
+
+def test_the_page_leads_from_a_cause_to_those_that_have_it(reader: FlaskClient) -> None:
+    document = parsed(reader.get("/quality/", headers={"Accept": "text/html"}).text)
+
+    link = "/quality/?state=broken&cause=Could+not+download+source+data"
+    assert link in document.links()
+    assert "fr/paris" in parsed(reader.get(link).text).all("main")[0].text
+
+
+def test_twins_hold_the_same(reader: FlaskClient) -> None:
+    table = list(csv.DictReader(io.StringIO(reader.get("/quality.csv").text), strict=True))
+    feed = ElementTree.fromstring(reader.get("/quality.atom").text)
+
+    assert [one["key"] for one in table] == keys(reader, "")
+    titles = [one.text for one in feed.iter("{http://www.w3.org/2005/Atom}title")][1:]
+    assert len(titles) == 6  # of those that have run
+    assert any((title or "").startswith(HOSTILE) for title in titles)
