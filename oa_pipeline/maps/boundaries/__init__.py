@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ __all__ = [
     "counties",
     "countries",
     "features",
+    "find",
     "land",
     "outlines",
     "shape",
@@ -60,15 +61,17 @@ def kind_of(code: str) -> str:
 @functools.cache
 def features(file: str) -> tuple[Feature, ...]:
     """All of one file, `world` or `us`, in the order of their codes, states before counties."""
+    return tuple(_read(_lines(file)))
+
+
+def _read(lines: Sequence[bytes]) -> Iterator[Feature]:
     import shapely
 
-    found = []
-    lines = _lines(file)
-    shapes = shapely.from_geojson([line.rpartition(_GEOMETRY)[2].removesuffix(b"}").decode() for line in lines])
-    for line, shape in zip(lines, shapes, strict=True):
-        facts = json.loads(line.rpartition(_GEOMETRY)[0] + b"}")
-        found.append(Feature(facts["id"], facts["properties"]["name"], facts["properties"].get("state", ""), shape))
-    return tuple(found)
+    parts = [line.rpartition(_GEOMETRY) for line in lines]
+    shapes = shapely.from_geojson([text.removesuffix(b"}").decode() for _, _, text in parts])
+    for (facts, _, _), shape in zip(parts, shapes, strict=True):
+        held = json.loads(facts + b"}")
+        yield Feature(held["id"], held["properties"]["name"], held["properties"].get("state", ""), shape)
 
 
 def _lines(file: str) -> list[bytes]:
@@ -77,16 +80,25 @@ def _lines(file: str) -> list[bytes]:
     return [line.rstrip(b",") for line in gzip.decompress(packed).splitlines()[1:-1]]
 
 
-@functools.lru_cache(maxsize=64)
-def shape(code: str) -> Any | None:
-    """The shape of a country, state or county; None where there is none. Reads no more than it has to."""
-    import shapely
-
+def find(code: str) -> Feature | None:
+    """The country, state or county of this code; None where there is none. Reads no more than it has to."""
+    file = "us" if code.isdigit() else "world"
+    if features.cache_info().currsize:
+        return _by_code(file).get(code)
     start = b'{"type":"Feature","id":"%b",' % code.encode()
-    for line in _lines("us" if code.isdigit() else "world"):
-        if code and line.startswith(start):
-            return shapely.from_geojson(line.rpartition(_GEOMETRY)[2].removesuffix(b"}").decode())
-    return None
+    line = next((line for line in _lines(file) if code and line.startswith(start)), None)
+    return next(iter(_read([line]))) if line else None
+
+
+@functools.cache
+def _by_code(file: str) -> dict[str, Feature]:
+    return {one.code: one for one in features(file) if one.code}
+
+
+def shape(code: str) -> Any | None:
+    """The shape of a country, state or county; None where there is none."""
+    found = find(code)
+    return found.shape if found else None
 
 
 def outlines(box: Box) -> Iterator[Feature]:
