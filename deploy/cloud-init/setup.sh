@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Makes a host of a fresh Ubuntu instance. /etc/oa/host says of which kind (ROLE: web, control, worker, dedicated), from
+# which release, and where settings and secrets are. Safe to run again: what is there already stays.
+#
+# ROOT is put before every path, so that a test can run it in a folder.
+set -euo pipefail
+
+ROOT=${ROOT:-}
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+set -a
+# shellcheck source=/dev/null
+. "$ROOT/etc/oa/host"
+set +a
+: "${ROLE:?}" "${RELEASE:?}" "${DEPLOYMENT:?}" "${LOG_GROUP:?}" "${NAMESPACE:?}" "${SWAP_MIB:=2048}"
+
+STATE=$ROOT/var/lib/oa
+RELEASES_HERE=$ROOT/opt/oa/releases
+
+case $ROLE in
+  web) UNITS="oa-web" ;;
+  control) UNITS="oa-code oa-webserver oa-daemon oa-capacity oa-worker" ;;
+  worker) UNITS="oa-worker" ;;
+  dedicated) UNITS="" ;;
+  *) echo "there is no kind of host ${ROLE@Q}: web, control, worker, dedicated" >&2; exit 2 ;;
+esac
+
+step() { printf '== %s\n' "$*"; }
+
+packages() {
+  DEBIAN_FRONTEND=noninteractive apt-get -qy install python3-venv python3-boto3 xfsprogs logrotate
+}
+
+# Small instances run out of memory for a moment now and then; better slow than killed.
+swap() {
+  local file=$ROOT/swapfile
+  [ -e "$file" ] && return
+  fallocate -l "${SWAP_MIB}M" "$file"
+  chmod 600 "$file"
+  mkswap "$file"
+  swapon "$file"
+  echo "/swapfile none swap sw 0 0" >> "$ROOT/etc/fstab"
+}
+
+# The second volume, or an instance store: the first disk without partitions, file system and mount.
+spare_disk() {
+  lsblk --noheadings --raw --paths --output NAME,TYPE,FSTYPE,MOUNTPOINT |
+    awk '$2 == "disk" && NF == 2 { whole[$1] = 1 }
+         $2 != "disk" { for (disk in whole) if (index($1, disk) == 1) delete whole[disk] }
+         END { for (disk in whole) print disk }' | sort | head -n 1
+}
+
+work_volume() {
+  local disk
+  mkdir -p "$STATE/work"
+  if ! mountpoint -q "$STATE/work"; then
+    disk=$(spare_disk)
+    if [ -n "$disk" ]; then
+      mkfs.xfs -q "$disk"
+      mount -o noatime,nodev,nosuid "$disk" "$STATE/work"
+      # An instance store is empty after a stop: the host then starts without it rather than not at all.
+      echo "$disk /var/lib/oa/work xfs noatime,nodev,nosuid,nofail 0 2" >> "$ROOT/etc/fstab"
+    fi
+  fi
+}
+
+account() {
+  id oa > /dev/null 2>&1 || useradd --system --home-dir /var/lib/oa --shell /usr/sbin/nologin oa
+  mkdir -p "$STATE/dagster" "$STATE/printed" "$ROOT/var/log/oa"
+  install -m 644 "$HERE/../dagster.yaml" "$HERE/../workspace.yaml" "$STATE/dagster/"
+  chown -R oa:oa "$STATE" "$ROOT/var/log/oa"
+  chmod 700 "$STATE"
+}
+
+# A new release lies beside the former one; the link is changed in one step.
+program() {
+  local venv=$ROOT/opt/oa/venv-$RELEASE
+  if [ ! -e "$venv/.ready" ]; then
+    python3 -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install --quiet --no-index --find-links "$RELEASES_HERE/$RELEASE/wheels" oa_pipeline
+    touch "$venv/.ready"
+  fi
+  ln -sfn "venv-$RELEASE" "$ROOT/opt/oa/next"
+  mv -T "$ROOT/opt/oa/next" "$ROOT/opt/oa/current"
+  mkdir -p "$ROOT/usr/local/bin" "$ROOT/usr/local/lib/oa"
+  install -m 755 "$HERE/oa" "$ROOT/usr/local/bin/oa"
+  install -m 755 "$HERE/fetch.py" "$ROOT/usr/local/lib/oa/fetch.py"
+}
+
+services() {
+  local units=$ROOT/etc/systemd/system options=""
+  [ "$ROLE" = worker ] && options=--ec2
+  echo "WORKER_OPTIONS=$options" > "$ROOT/etc/oa/worker"
+  mkdir -p "$units"
+  install -m 644 "$HERE/units/oa-environment.service" "$units/"
+  for unit in $UNITS; do
+    install -m 644 "$HERE/units/$unit.service" "$units/"
+  done
+  mkdir -p "$ROOT/etc/logrotate.d"
+  install -m 644 "$HERE/logrotate" "$ROOT/etc/logrotate.d/oa"
+  systemctl daemon-reload
+  systemctl enable oa-environment
+  systemctl restart oa-environment
+  for unit in $UNITS; do
+    systemctl enable "$unit"
+    systemctl restart "$unit"
+  done
+}
+
+# Log lines and the fill of disks go to CloudWatch by Amazon's agent, which the release may bring.
+watching() {
+  local package=$RELEASES_HERE/$RELEASE/amazon-cloudwatch-agent.deb place=$ROOT/opt/aws/amazon-cloudwatch-agent
+  if [ ! -e "$package" ]; then
+    echo "the release has no amazon-cloudwatch-agent.deb: logs stay in /var/log/oa" >&2
+    return
+  fi
+  dpkg -i "$package"
+  mkdir -p "$place/etc"
+  sed -e "s|@LOG_GROUP@|$LOG_GROUP|g" -e "s|@NAMESPACE@|$NAMESPACE|g" "$HERE/cloudwatch.json" > "$place/etc/oa.json"
+  "$place/bin/amazon-cloudwatch-agent-ctl" -a fetch-config -m ec2 -s -c "file:$place/etc/oa.json"
+}
+
+step packages; packages
+step swap; swap
+step "work volume"; work_volume
+step account; account
+step "release $RELEASE"; program
+step watching; watching
+step "services of a $ROLE host: ${UNITS:-none}"; services
+step "this host is set up"
