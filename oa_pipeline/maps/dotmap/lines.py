@@ -28,13 +28,14 @@ def lines(paths: Iterable[Path], *, attributes: bool) -> Iterator[bytes]:
     `attributes`: with those of ATTRIBUTES that the address has, else without any. Raises Unreadable.
     """
     for path in paths:
-        for batch in _batches(path, ["geometry", *ATTRIBUTES] if attributes else ["geometry"]):
-            block = _block(batch)
+        for batch in batches(path, ["geometry", *ATTRIBUTES] if attributes else ["geometry"]):
+            block = text(batch, *places(batch.column("geometry")))
             if block:
                 yield block
 
 
-def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """These columns of the file, as far as it has them. Raises Unreadable."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as parquet:
             if "geometry" not in parquet.schema_arrow.names:
@@ -45,16 +46,16 @@ def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
         raise Unreadable(f"it is no Parquet that can be read: {error}") from error
 
 
-def _block(batch: pa.RecordBatch) -> bytes:
-    x, y = _places(batch.column("geometry"))
+def text(batch: pa.RecordBatch, x: np.ndarray, y: np.ndarray) -> bytes:
+    """A line for each row that lies on the map, at this longitude and latitude, with the batch's attributes."""
     with np.errstate(invalid="ignore"):
         on_map = (np.abs(x) <= 180) & (np.abs(y) <= HIGHEST)
     names = [name for name in batch.schema.names if name != "geometry"]
     frame = pl.DataFrame({"x": x, "y": y}).with_columns(pl.col("x", "y").round(7))
     parts: list[Any] = [pl.lit('{"type":"Feature","properties":')]
     if names:
-        text: Any = pl.from_arrow(batch.select(names))
-        frame = frame.hstack(text.with_columns(pl.col(names).replace("", None)))
+        held: Any = pl.from_arrow(batch.select(names))
+        frame = frame.hstack(held.with_columns(pl.col(names).replace("", None)))
         parts.append(pl.struct(names).struct.json_encode())
     else:
         parts.append(pl.lit("{}"))
@@ -63,8 +64,11 @@ def _block(batch: pa.RecordBatch) -> bytes:
     return str(found or "").encode()
 
 
-def _places(geometry: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of each: of a point its own, else of a point on its surface; NaN where there is none."""
+def places(geometry: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude of each: of a point its own, else of a point on its surface; NaN where there is none.
+
+    Raises Unreadable.
+    """
     try:
         shapes = shapely.from_wkb(geometry.to_numpy(zero_copy_only=False))
     except shapely.errors.GEOSException as error:
