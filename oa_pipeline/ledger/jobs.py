@@ -14,14 +14,14 @@ from ..text import clean_json, clean_text
 from .engine import in_transaction
 from .partitions import Declared
 from .reading import Row, row, rows
-from .tables import JobStatus, job_members, jobs, partitions, runs
+from .tables import JobStatus, RunStatus, job_members, jobs, partitions, runs
 
 OPEN = frozenset({JobStatus.WAITING, JobStatus.PENDING, JobStatus.FAILING})
 # Of a member's run, under these names: what a job's status, its report and its page need.
 RUN_COLUMNS = (
     "status", "problem", "detail", "cure", "warnings", "rows", "counters", "outputs", "prefix", "digest",
     "content_hash", "started_at", "ended_at", "code_version", "copy_of", "pull_request", "cache_size", "bounds",
-    "sampled", "tests_passed", "licence", "attribution_required", "attribution_name", "share_alike",
+    "sampled", "tests_passed", "licence", "attribution_required", "attribution_name", "share_alike", "pruned_at",
 )  # fmt: skip
 
 
@@ -121,6 +121,23 @@ def listed(engine: sa.Engine, *, before: int | None = None, limit: int = 25) -> 
     """Jobs, the newest first; `before`: only those of a lower sequence."""
     query = sa.select(jobs).order_by(jobs.c.sequence.desc()).limit(limit)
     return rows(engine, query if before is None else query.where(jobs.c.sequence < before))
+
+
+def tallies(engine: sa.Engine, job_ids: Collection[str]) -> dict[str, Row]:
+    """How far these jobs have come, by id: how many data sources are its `members`, have `ended`, have `failed`."""
+    failed = runs.c.status == RunStatus.FAILED.value
+    query = (
+        sa.select(
+            job_members.c.job_id,
+            sa.func.count().label("members"),
+            sa.func.count(job_members.c.ended_at).label("ended"),
+            sa.func.count().filter(failed).label("failed"),
+        )
+        .outerjoin(runs, runs.c.id == job_members.c.run_id)
+        .where(job_members.c.job_id.in_(job_ids))
+        .group_by(job_members.c.job_id)
+    )
+    return {found["job_id"]: found for found in rows(engine, query)} if job_ids else {}
 
 
 def members(where: sa.Engine | sa.Connection, job_id: str) -> list[Row]:

@@ -198,6 +198,50 @@ def runs_of(engine: sa.Engine, dagster_run_ids: Collection[str]) -> dict[str, Ro
     return {found["dagster_run_id"]: found for found in rows(engine, query)}
 
 
+def listed(
+    engine: sa.Engine,
+    number: int,
+    *,
+    outcome: str = "",
+    problem: str = "",
+    after: str = "",
+    before: str = "",
+    limit: int = 100,
+) -> list[Row]:
+    """Members of a set by key, as far as they have this outcome and their runs this problem.
+
+    At most `limit` keys after `after`; or, with `before`, the last ones before it. Of each: `key`, `step`, `host`,
+    `outcome`, `detail`, `moved_at`, `run_id`, and of that run `problem`, `run_detail`, `cure`, `rows`.
+    """
+    columns = [set_members.c[name] for name in ("key", "step", "host", "outcome", "detail", "moved_at", "run_id")]
+    query = (
+        sa.select(*columns, runs.c.problem, runs.c.detail.label("run_detail"), runs.c.cure, runs.c.rows)
+        .outerjoin(runs, runs.c.id == set_members.c.run_id)
+        .where(set_members.c.set_id == number)
+        .limit(limit)
+    )
+    if outcome:
+        query = query.where(set_members.c.outcome == outcome)
+    if problem:
+        query = query.where(runs.c.problem == problem)
+    if before:
+        found = rows(engine, query.where(set_members.c.key < before).order_by(set_members.c.key.desc()))
+        return found[::-1]
+    return rows(engine, query.where(set_members.c.key > after).order_by(set_members.c.key))
+
+
+def rows_by_layer(engine: sa.Engine, number: int) -> dict[str, int]:
+    """How many rows the results of this set's members have, by layer; unchanged ones have those that they had."""
+    query = (
+        sa.select(runs.c.layer, sa.func.sum(runs.c.rows).label("rows"))
+        .join(set_members, set_members.c.run_id == runs.c.id)
+        .where(set_members.c.set_id == number, runs.c.status == RunStatus.SUCCEEDED.value)
+        .group_by(runs.c.layer)
+        .order_by(sa.desc("rows"))
+    )
+    return {found["layer"]: int(found["rows"] or 0) for found in rows(engine, query)}
+
+
 def _members(number: int, *where: sa.ColumnElement[bool]) -> sa.Update:
     return sa.update(set_members).where(set_members.c.set_id == number, *where)
 

@@ -172,6 +172,12 @@ def latest_complete(engine: sa.Engine) -> Row | None:
     return row(engine, sa.select(sets).where(*whole).order_by(sets.c.id.desc()).limit(1))
 
 
+def listed(engine: sa.Engine, *, before: int | None = None, limit: int = 25) -> list[Row]:
+    """Sets, the newest first; `before`: only those of a lower number."""
+    query = sa.select(sets).order_by(sets.c.id.desc()).limit(limit)
+    return rows(engine, query if before is None else query.where(sets.c.id < before))
+
+
 def ended_after(engine: sa.Engine, number: int, limit: int = 5) -> list[Row]:
     """The newest sets with a higher number that have ended, the oldest of them first."""
     query = (

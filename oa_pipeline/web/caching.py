@@ -19,7 +19,7 @@ from werkzeug.http import http_date
 from ..errors import PublishError
 from ..ledger.version import EPOCH, DataVersion, data_version
 from .asking import values
-from .endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form
+from .endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form, twin_path
 from .forms import link_header, page_form
 from .keeping import Page
 from .rendering import moment
@@ -84,7 +84,7 @@ def respond(
             asked = Asked(site, endpoint, path, asked_values, version)
             answer = endpoint.facts(asked)
             if isinstance(answer, Elsewhere):
-                return _elsewhere(endpoint, answer)
+                return _elsewhere(endpoint, answer, form)
             page = _render(answer, asked, form or PAGE_FORM, tag)
             site.kept.put(address, page)
     except PublishError as error:
@@ -143,8 +143,11 @@ def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float)
     return response
 
 
-def _elsewhere(endpoint: Endpoint, answer: Elsewhere) -> Response:
-    response: Response = redirect(answer.location, answer.status)  # type: ignore[assignment]
+def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> Response:
+    """The redirect; who asked for a twin of a page is led to the other page's twin."""
+    extension = next((name for name, twin in endpoint.twins.items() if twin is form), "")
+    location = twin_path(answer.location, extension) if extension else answer.location
+    response: Response = redirect(location, answer.status)  # type: ignore[assignment]
     response.headers["Cache-Control"] = endpoint.cache.value
     return response
 

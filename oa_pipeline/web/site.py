@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ..github.report.loading import web_of
 from ..ledger.engine import reader_engine
 from ..settings import Settings
 from .catalogue import Catalogue, Catalogues
+from .glimpses import Glimpses
 from .keeping import Kept
 from .rendering import Templates
 
@@ -70,6 +72,15 @@ class Site:
         if self.settings.store_url:
             return self.store().url(key)
         return FILES + quote(key, safe="/")
+
+    @cached_property
+    def glimpses(self) -> Glimpses:
+        """The first rows of what jobs propose."""
+        return Glimpses()
+
+    def web_url(self, repository: str) -> str:
+        """A repository on GitHub, as people visit it."""
+        return f"{web_of(self.settings.github_api)}/{quote(repository)}"
 
     def blob_url(self, source: str, commit: str = "") -> str:
         """A source file on GitHub, as it is or as it was at a commit."""

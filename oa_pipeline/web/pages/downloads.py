@@ -171,7 +171,7 @@ ENDPOINTS = (
         "The current regional file of many sources, by its name.",
         latest_collection,
         Parameter("name", "the file's name, as /collections/ lists it", in_path=True),
-        example="/latest/collections/openaddr-collected-europe.zip",
+        example="/latest/collections/openaddr-collected-global.zip",
     ),
     _pointer(
         "/tiles/<lon>/<lat>.zip",
