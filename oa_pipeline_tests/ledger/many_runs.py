@@ -204,6 +204,15 @@ FROM generate_series(0, 2999) n;
 
 INSERT INTO oa.artifacts (name, build_id, key, size, sha256, created_at)
 SELECT 'artifact-' || n, 180, 'statistics/180/' || n, 1000, 'x', :now FROM generate_series(1, 5) n;
+
+INSERT INTO oa.coverage_areas (level, code, name, build_id, sources, good, addresses, land_km2, covered_km2, land_share,
+                               missing, missing_count, created_at)
+SELECT level, upper(left(level, 1)) || n, 'Area ' || n, 180, 9, 7, 1000, 10, 5, 0.5, '[]', 0, :now
+FROM unnest(ARRAY['country', 'state']) level, generate_series(1, 150) n;
+
+INSERT INTO oa.coverage_sources (source, build_id, how, kind, code, name, country, state, good, addresses)
+SELECT 'us/ca/c' || n, 180, 'geoid', 'county', '06001', 'County', 'US', 'S' || n % 50, true, 100
+FROM generate_series(1, 2500) n;
 """
 
 OUTPUTS = json.dumps(

@@ -16,7 +16,7 @@ from oa_pipeline.ledger.upgrade import newest_version, schema_version, upgrade
 
 TABLES = {
     "partitions", "runs", "pointers", "late_results", "renames", "assignments", "heartbeats", "notices", "dotmap_areas",
-    "alembic_version",
+    "coverage_areas", "coverage_sources", "alembic_version",
     "sets", "set_members", "builds", "zips", "tiles", "artifacts", "deliveries", "jobs", "job_members", "outbox",
 }  # fmt: skip
 
