@@ -198,7 +198,6 @@ class Settings:
         (), _list, "secrets of the webhook, separated by commas while they are exchanged", secret=True
     )
     github_checks: bool = _setting(False, _flag, "1 answers with check runs and annotations; needs a GitHub App")
-    github_url: str = _setting("https://github.com", _address, "where people sign in to GitHub")
     github_client_id: str = _setting(
         "", str, "an OAuth app of GitHub's, with which maintainers sign in to upload files; empty: nobody can"
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import OAError, SettingsError
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None, *, site: Site | None = None) ->
     app = Flask(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, SITE=site, LEDGER=lambda: _ledger(settings), MAX_CONTENT_LENGTH=LARGEST_BODY)
     app.url_map.merge_slashes = False
-    for blueprint in (hook, health, *BLUEPRINTS):
+    for blueprint in (hook, health, *BLUEPRINTS, *_for_maintainers(settings)):
         app.register_blueprint(blueprint)
     versions = Versions(site)
     for endpoint in (*ENDPOINTS, *FOR_ROBOTS):
@@ -110,6 +110,13 @@ def _assets() -> dict[str, str]:
 
 
 _known: dict[str, str] = {}
+
+
+def _for_maintainers(settings: Settings) -> tuple[Blueprint, ...]:
+    """Signing in and uploads; where nobody can sign in there are no such addresses."""
+    from . import signin, uploads
+
+    return (signin.blueprint, uploads.blueprint) if signin.configured(settings) else ()
 
 
 def _unforeseen(error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from flask import Response, g, request
 
@@ -31,6 +32,12 @@ OPEN: Mapping[str, str] = {  # of what programs read: anybody's page may
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 HSTS = "max-age=31536000"
+
+
+def posting_to(address: str) -> str:
+    """The policy of a page whose form is sent to `address`, or leads a browser there."""
+    parts = urlsplit(address)
+    return POLICIES["page"].replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
 
 
 def harden(response: Response, settings: Settings) -> Response:

@@ -18,6 +18,7 @@ from oa_pipeline.web.signatures import signature
 from oa_pipeline_tests.servers import Request, Response, serve
 
 from .faults import Fault
+from .oauth import OAuth
 from .objects import Content, Objects
 
 TOKEN = "fake-token-0123456789"
@@ -61,6 +62,7 @@ class FakeGitHub:
     used: int = 0
     only_one_comment: bool = False
     largest_tree: int = 100_000
+    oauth: OAuth = field(default_factory=OAuth)
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -219,7 +221,7 @@ class FakeGitHub:
         from .routes import answer
 
         self.requests.append(request)
-        return answer(self, request)
+        return self.oauth.answer(request) or answer(self, request)
 
 
 @contextmanager
