@@ -40,6 +40,8 @@ ADDRESSES = (
     "/quality/",
     "/quality.atom",
     "/changes/",
+    "/licences/",
+    "/licences.txt",
 )
 
 

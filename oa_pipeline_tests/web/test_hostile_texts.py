@@ -36,6 +36,8 @@ def addresses(filled: Filled) -> list[str]:
         "/quality/?host=" + quote(SCRIPT) + "&q=" + quote(SCRIPT),
         "/changes/",
         "/changes/?country=" + quote(SCRIPT[:40]),
+        "/licences/",
+        "/licences/?q=" + quote(SCRIPT),
     ]
 
 
@@ -74,6 +76,9 @@ def test_twins_of_hostile_texts_are_valid(reader: FlaskClient, filled: Filled) -
         "/quality.atom",
         "/changes.json",
         "/changes.atom",
+        "/licences.json",
+        "/licences.csv",
+        "/licences.txt",
     ):
         answer = reader.get(address)
         assert answer.status_code == 200, address

@@ -35,6 +35,9 @@ PAGES = (
     "/quality/?country=fr&per=1",
     "/changes/",
     "/changes/?kind=lost&per=1",
+    "/licences/",
+    "/licences/?kind=attribution&sort=rows&order=down&per=1",
+    "/licences/software",
 )
 
 
@@ -82,6 +85,7 @@ READERS = {
     "application/geo+json": json.loads,
     "text/csv": lambda text: list(csv.reader(io.StringIO(text), strict=True)),
     "application/atom+xml": ElementTree.fromstring,
+    "text/plain": str,
 }
 
 
@@ -213,6 +217,8 @@ def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: 
         "/collections/": "/collections.json",
         "/quality/": "/quality.json",
         "/changes/": "/changes.json",
+        "/licences/": "/licences.json",
+        "/licences/software": "/licences/software.json",
     }
     for endpoint in ENDPOINTS:
         if endpoint.path in examples:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ..endpoints import Endpoint
-from . import changes, collections, downloads, home, jobs, quality, runs, sets, sources
+from . import changes, collections, downloads, home, jobs, licences, quality, runs, sets, sources
 
-GROUPS = (home, sources, runs, collections, downloads, quality, changes, sets, jobs)
+GROUPS = (home, sources, runs, collections, downloads, quality, changes, sets, jobs, licences)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
     blueprint for group in GROUPS if isinstance(blueprint := getattr(group, "BLUEPRINT", None), Blueprint)
@@ -21,6 +21,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/collections/", "Collections"),
     ("/quality/", "Quality"),
     ("/changes/", "Changes"),
+    ("/licences/", "Licences"),
     ("/sets/", "Sets"),
     ("/jobs/", "Jobs"),
 )
