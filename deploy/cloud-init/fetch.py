@@ -1,6 +1,6 @@
 """Writes a host's settings and secrets where its services read them: an environment file for systemd, root's alone.
 
-    fetch.py PLACE
+    fetch.py PLACE [GROUP]      GROUP may read files that variables name, such as a private key
 
 Which they are stands in the environment: DEPLOYMENT, ROLE, SECRETS (names, by space), AWS_DEFAULT_REGION. Parameters
 below /DEPLOYMENT/settings/all and .../ROLE are variables by their last part; a secret is JSON of variables, or what
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-ALLOWED = re.compile(r"(OA|AWS|DAGSTER|SENTRY)_[A-Z0-9_]+")
+ALLOWED = re.compile(r"(OA|AWS|DAGSTER)_[A-Z0-9_]+")
 OF_A_HOST = {
     "OA_HOME": "/var/lib/oa",
     "DAGSTER_HOME": "/var/lib/oa/dagster",
@@ -28,7 +28,7 @@ OF_A_HOST = {
 PRIVATE_KEY = "-----BEGIN"
 
 
-def main(place: Path) -> None:
+def main(place: Path, group: str = "") -> None:
     """Fetches everything, then writes it in one step: services never see half of it."""
     import boto3
 
@@ -40,7 +40,7 @@ def main(place: Path) -> None:
     for name in os.environ.get("SECRETS", "").split():
         variables |= secret(session.client("secretsmanager"), name)
     place.mkdir(mode=0o755, parents=True, exist_ok=True)
-    variables = dict(in_files(variables, place))
+    variables = dict(in_files(variables, place, group))
     written = "".join(f"{name}={quoted(name, value)}\n" for name, value in sorted(variables.items()))
     write(place / "environment", written, 0o600)
     print("settings of this host:", *sorted(variables))
@@ -74,12 +74,12 @@ def checked(name: str) -> str:
     return name
 
 
-def in_files(variables: Mapping[str, str], place: Path) -> Iterator[tuple[str, str]]:
+def in_files(variables: Mapping[str, str], place: Path, group: str) -> Iterator[tuple[str, str]]:
     """The variables; what is a private key lies in a file of root and of the services, and is named by its path."""
     for name, value in variables.items():
         if value.startswith(PRIVATE_KEY):
             path = place / f"{name.lower()}.pem"
-            write(path, value if value.endswith("\n") else f"{value}\n", 0o640, group="oa")
+            write(path, value if value.endswith("\n") else f"{value}\n", 0o640, group)
             value = str(path)
         yield name, value
 
@@ -99,11 +99,11 @@ def write(path: Path, text: str, mode: int, group: str = "") -> None:
     partial.unlink(missing_ok=True)
     partial.touch(mode=0o600)
     partial.write_text(text, encoding="utf-8")
-    if group and os.geteuid() == 0:
+    if group:
         shutil.chown(partial, group=group)
     partial.chmod(mode)
     partial.rename(path)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

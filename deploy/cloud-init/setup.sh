@@ -26,6 +26,11 @@ esac
 
 step() { printf '== %s\n' "$*"; }
 
+# A download that broke off is found out before anything is changed.
+whole() {
+  (cd "$RELEASES_HERE/$RELEASE" && sha256sum --check --quiet SHA256SUMS)
+}
+
 packages() {
   DEBIAN_FRONTEND=noninteractive apt-get -qy install python3-venv python3-boto3 xfsprogs logrotate
 }
@@ -119,6 +124,7 @@ watching() {
   "$place/bin/amazon-cloudwatch-agent-ctl" -a fetch-config -m ec2 -s -c "file:$place/etc/oa.json"
 }
 
+step "is the release whole"; whole
 step packages; packages
 step swap; swap
 step "work volume"; work_volume
