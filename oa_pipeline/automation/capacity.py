@@ -32,7 +32,8 @@ def capacity(instance: DagsterInstance) -> Capacity:
     of_a_host = int(getattr(coordinator, "runs_per_host", RUNS_PER_HOST))
     if not isinstance(coordinator, private.QueuedRunCoordinator):
         return Capacity(1, of_a_host)
-    most = coordinator.get_run_queue_config().max_concurrent_runs
+    slots = getattr(coordinator, "pool_slots", None)
+    most = slots() if slots is not None else coordinator.get_run_queue_config().max_concurrent_runs
     return Capacity(UNLIMITED if most < 0 else most, of_a_host)
 
 

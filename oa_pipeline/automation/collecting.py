@@ -23,7 +23,7 @@ from dagster import (
 )
 
 from ..assets.collections import COLLECTIONS, JOB
-from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, KIND_TAG, PRIORITY_TAG
+from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, DEDICATED, KIND_TAG, PRIORITY_TAG, WORKER_TAG
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
 from .partitions import IN_PROGRESS
@@ -37,7 +37,7 @@ def collections_job() -> Any:
     return define_asset_job(
         JOB,
         selection=[COLLECTIONS],
-        tags=TAGS,
+        tags={**TAGS, WORKER_TAG: DEDICATED},
         executor_def=in_process_executor,
         description="Makes the regional files of the latest results, where these have changed.",
     )

@@ -21,7 +21,7 @@ from dagster import (
 
 from ..assets.statistics import STATISTICS
 from ..assets.tile_index import TILE_INDEX
-from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, KIND_TAG, PRIORITY_TAG
+from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, DEDICATED, KIND_TAG, PRIORITY_TAG, WORKER_TAG
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
 
@@ -79,7 +79,7 @@ def nightly_jobs() -> list[Any]:
         define_asset_job(
             "make_tile_index",
             selection=[TILE_INDEX],
-            tags=TAGS,
+            tags={**TAGS, WORKER_TAG: DEDICATED},
             executor_def=in_process_executor,
             description="Makes the zips of the square degrees whose results have changed.",
         ),

@@ -58,3 +58,12 @@ def heard(engine: sa.Engine, silent: timedelta) -> set[str]:
     """The instances with a worker that has beaten within that time."""
     query = sa.select(heartbeats.c.instance).where(heartbeats.c.instance != "", silence() <= silent.total_seconds())
     return in_transaction(engine, lambda c: set(c.scalars(query)), outage_seconds=0)
+
+
+def named(engine: sa.Engine) -> set[str]:
+    """The instances that a worker is on, or a run that has not ended is to be on."""
+    query = sa.union(
+        sa.select(heartbeats.c.instance).where(heartbeats.c.instance != ""),
+        sa.select(assignments.c.instance).where(assignments.c.dedicated, assignments.c.stage.in_(OPEN)),
+    )
+    return in_transaction(engine, lambda c: set(c.scalars(query)), outage_seconds=0) - {""}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import DagsterRun, Field, IntSource
 
 from ..errors import OAError
-from ..settings import Settings
+from ..settings import MIB, Settings
 from ..sources.hosts import host_of
 from . import dagster_private as private
 from .deadline import MARGIN, deadline_of
@@ -24,13 +24,16 @@ from .tags import (
     AUTHOR_TAG,
     BACKFILL_TAG,
     BATCH,
+    DEDICATED,
     HOST_TAG,
     KIND_TAG,
     PARTITION_TAG,
     PERSON,
+    POOL,
     PULL_REQUEST,
     SET_TAG,
     SHARED_TAG,
+    WORKER_TAG,
 )
 
 if TYPE_CHECKING:
@@ -92,18 +95,35 @@ class CapacityRunCoordinator(private.QueuedRunCoordinator):
 
     def get_run_queue_config(self) -> private.RunQueueConfig:
         """What Dagster asks before each look into the queue: nothing starts while the ledger cannot be asked."""
+        slots, own = self.pool_slots(), self._dedicated_most
+        config = super().get_run_queue_config()
+        apart = [
+            {"key": WORKER_TAG, "value": POOL, "limit": slots},
+            {"key": WORKER_TAG, "value": DEDICATED, "limit": own},
+        ]
+        return config._replace(
+            max_concurrent_runs=slots + own,
+            tag_concurrency_limits=[
+                *config.tag_concurrency_limits,
+                *self._limits(slots),
+                *(apart if own else []),
+            ],
+        )
+
+    def pool_slots(self) -> int:
+        """How many runs the workers that live can carry out at once; none while they are not known."""
         from ..ledger.heartbeats import live_slots
 
         try:
-            slots = live_slots(self._engine, self.silent)
+            return live_slots(self._engine, self.silent)
         except OAError as error:
             log.warning("no run starts, as the live workers are not known: %s", error)
-            slots = 0
-        config = super().get_run_queue_config()
-        return config._replace(
-            max_concurrent_runs=slots,
-            tag_concurrency_limits=[*config.tag_concurrency_limits, *self._limits(slots)],
-        )
+            return 0
+
+    @property
+    def _dedicated_most(self) -> int:
+        """How many runs may have an instance of their own, beside the workers' slots."""
+        return int(getattr(self._instance.run_launcher, "dedicated_most", 0)) if self.has_instance else 0
 
     def _limits(self, slots: int) -> list[dict[str, Any]]:
         # Of a single slot none can be kept, or nothing but pull requests would ever run.
@@ -126,9 +146,12 @@ class CapacityRunCoordinator(private.QueuedRunCoordinator):
     def _tags(self, run: DagsterRun) -> dict[str, str]:
         kind = run.tags.get(KIND_TAG) or (BATCH if {BACKFILL_TAG, SET_TAG} & run.tags.keys() else PERSON)
         tags = {KIND_TAG: kind, **self._longest(run, kind)}
-        if kind != PULL_REQUEST:
-            tags[SHARED_TAG] = "shared"
         key = run.tags.get(PARTITION_TAG)
+        whose = run.tags.get(WORKER_TAG) or (DEDICATED if key and kind != PULL_REQUEST and self._huge(key) else POOL)
+        if self._dedicated_most:
+            tags[WORKER_TAG] = whose
+        if kind != PULL_REQUEST and not (self._dedicated_most and whose == DEDICATED):
+            tags[SHARED_TAG] = "shared"
         host = self._host(key) if key and HOST_TAG not in run.tags else ""
         return {**tags, HOST_TAG: host} if host else tags
 
@@ -140,6 +163,20 @@ class CapacityRunCoordinator(private.QueuedRunCoordinator):
         if deadline == deadline_of(Settings(), pull_request=False):
             return {}  # dagster.yaml has it
         return {LONGEST_TAG: str(int(deadline.seconds) + MARGIN)}
+
+    def _huge(self, key: str) -> bool:
+        """Whether the data source's last download was too big for a slot among others."""
+        limit = Settings.from_env().ec2_huge_mib
+        if not limit or not self._dedicated_most:
+            return False
+        from ..ledger.queries import latest_good_runs
+
+        try:
+            found = latest_good_runs(self._engine, [key]).get(key)
+        except OAError as error:
+            log.warning("the run of %s is queued as one of usual size: %s", key, error)
+            return False
+        return found is not None and (found["cache_size"] or 0) > limit * MIB
 
     def _host(self, key: str) -> str:
         """The host that a data source is downloaded from; empty where it is not known or there is none."""

@@ -6,6 +6,7 @@ to be true: who cannot see says that the worker runs.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -14,17 +15,23 @@ from typing import TYPE_CHECKING, Any
 from dagster import DagsterRun, Field, IntSource, StringSource
 
 from ..errors import OAError, PublishError, SettingsError
+from ..settings import Settings
 from . import dagster_private as private
+from .launching.health import described, judged, running
 from .storage import database_url
+from .tags import DEDICATED, WORKER_TAG
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ..ledger.assignments import Standing
+    from ..aws.instances import State, Watch
+    from ..ledger.assignments import Assignment, Standing
 
 SILENT_SECONDS = 60  # three beats of a worker
 PRIORITY_TAG = "dagster/priority"
-MODES = ("local",)
+LOCAL, EC2 = "local", "ec2"
+MODES = (LOCAL, EC2)
+log = logging.getLogger(__name__)
 
 
 class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
@@ -58,7 +65,8 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
                 StringSource,
                 is_required=False,
                 default_value="local",
-                description="where workers come from; 'local': whoever starts `oa worker`",
+                description="where workers come from; 'local': whoever starts `oa worker`; 'ec2': instances too, "
+                "of the pool or, where OA_EC2_LAUNCH_TEMPLATE is set, of a run's own",
             ),
             "heartbeat_timeout_seconds": Field(
                 IntSource,
@@ -81,6 +89,22 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
 
         return ledger_engine(database_url())
 
+    @cached_property
+    def _settings(self) -> Settings:
+        return Settings.from_env()
+
+    @cached_property
+    def _watch(self) -> Watch:
+        from ..aws.instances import Watch
+        from ..ledger.machines import named
+
+        return Watch(lambda: named(self._engine))
+
+    @property
+    def dedicated_most(self) -> int:
+        """How many runs may have instances of their own at once; 0 where none gets one."""
+        return self._settings.ec2_dedicated_most if self.mode == EC2 and self._settings.ec2_launch_template else 0
+
     def launch_run(self, context: private.LaunchRunContext) -> None:
         """Offers the run to the workers. A second call for the same run does nothing."""
         self._offer(context.dagster_run, 0)
@@ -97,7 +121,28 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
     def _offer(self, run: DagsterRun, attempt: int) -> None:
         from ..ledger.assignments import Assignment, offer
 
-        offer(self._engine, Assignment(run.run_id, attempt), priority=priority(run))
+        assignment = Assignment(run.run_id, attempt)
+        dedicated = bool(self.dedicated_most) and run.tags.get(WORKER_TAG) == DEDICATED
+        offer(self._engine, assignment, priority=priority(run), dedicated=dedicated)
+        if dedicated:
+            self._provide(run, assignment)
+
+    def _provide(self, run: DagsterRun, assignment: Assignment) -> None:
+        """Asks for the run's instance. What is throttled or not to be had now is asked for again by `oa capacity`."""
+        from ..aws.clients import CloudFault
+        from ..ledger.assignments import withdraw
+        from .launching.dedicated import provide
+
+        try:
+            number = provide(self._engine, self._instance, self._settings, run, assignment)
+        except CloudFault as error:
+            if not error.passing:
+                withdraw(self._engine, run.run_id)
+                raise
+            log.warning("run %s has no instance yet: %s", run.run_id, error)
+            self._instance.report_engine_event(f"No instance yet, it is asked for again: {error}", run)
+        else:
+            self._instance.report_engine_event(f"Instance {number} is for attempt {assignment.attempt}.", run)
 
     def terminate(self, run_id: str) -> bool:
         """Asks for the run to end: its worker sees CANCELING and interrupts it. False where nobody has it."""
@@ -109,6 +154,7 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
             return False
         self._instance.report_run_canceling(run)
         if withdraw(self._engine, run_id):
+            self._end_instance(run_id)
             self._instance.report_run_canceled(run, "Cancelled before a worker took it.")
             return True
         found = standing(self._engine, run_id)
@@ -116,6 +162,20 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
             return False
         self._wake_workers()
         return True
+
+    def _end_instance(self, run_id: str) -> None:
+        """Ends the instance that a run no longer needs; should it not be done, `oa capacity` does it."""
+        from ..ledger.assignments import standing
+
+        found = standing(self._engine, run_id)
+        if found is None or not found.dedicated or not found.instance:
+            return
+        from ..aws import instances
+
+        try:
+            instances.end(found.instance)
+        except OAError as error:
+            log.warning("the instance of run %s ends later: %s", run_id, error)
 
     def _wake_workers(self) -> None:
         from ..ledger.bell import ring
@@ -138,7 +198,18 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
             return running(f"the ledger cannot be asked: {error}")
         if found is None:
             return running("no assignment is known; it was not launched here")
-        return judged(found, self.heartbeat_timeout_seconds, excused=time.monotonic() < self._blind_until)
+        excused = time.monotonic() < self._blind_until
+        return judged(found, self.heartbeat_timeout_seconds, excused=excused, state=self._state(found))
+
+    def _state(self, found: Standing) -> State | None:
+        """How EC2 says that the run's instance is; None where there is none, or EC2 does not say."""
+        if self.mode != EC2 or not found.instance:
+            return None
+        try:
+            return self._watch.state(found.instance)
+        except OAError as error:
+            log.warning("EC2 does not say how instances are: %s", error)
+            return None
 
     def get_run_worker_debug_info(self, run: DagsterRun, include_container_logs: bool | None = True) -> str | None:
         """What is known of the run's worker, for the message that ends a run."""
@@ -146,7 +217,7 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
             found = self._standing(run.run_id)
         except OAError as error:
             return f"The ledger cannot be asked: {error}"
-        return None if found is None else described(found)
+        return None if found is None else described(found, self._state(found))
 
     def _standing(self, run_id: str) -> Standing | None:
         from ..ledger.assignments import standing
@@ -165,37 +236,3 @@ def priority(run: DagsterRun) -> int:
         return int(run.tags.get(PRIORITY_TAG, "0"))
     except ValueError:
         return 0
-
-
-def running(msg: str) -> private.CheckRunHealthResult:
-    """The answer that changes nothing."""
-    return private.CheckRunHealthResult(private.WorkerStatus.RUNNING, msg)
-
-
-def judged(found: Standing, timeout: float, *, excused: bool) -> private.CheckRunHealthResult:
-    """The answer for a run whose newest attempt stands like this; `excused`: silence proves nothing at present."""
-    from ..ledger.tables import Stage
-
-    said = described(found)
-    if found.stage is Stage.READY:
-        return running(said)
-    if found.stage is Stage.TAKEN:
-        if excused or (found.silent is not None and found.silent <= timeout):
-            return running(said)
-        return private.CheckRunHealthResult(private.WorkerStatus.NOT_FOUND, said, run_worker_id=found.worker)
-    return private.CheckRunHealthResult(private.WorkerStatus.FAILED, said, run_worker_id=found.worker)
-
-
-def described(found: Standing) -> str:
-    """One line about an attempt and its worker."""
-    from ..ledger.tables import Stage
-
-    attempt = f"attempt {found.assignment.attempt}"
-    if found.stage is Stage.READY:
-        return f"{attempt} waits for a worker"
-    who = f"worker {found.worker}" + (f" on {found.host}" if found.host else "")
-    if found.stage is not Stage.TAKEN:
-        return f"{attempt} of {who} ended: {found.detail}"
-    heard = "is gone" if found.silent is None else f"beat {found.silent:.0f} seconds ago"
-    uses = ", ".join(f"{name} {value}" for name, value in sorted(found.usage.items()))
-    return f"{attempt}: {who} {heard}" + (f" ({uses})" if uses else "")
