@@ -84,9 +84,9 @@ class Host:
         self._put("pip", '#!/bin/bash\necho "pip $*" >> "$CALLS"\n[ -z "${NO_PIP:-}" ]\n')
         for name in ("mountpoint", "id"):
             self._put(name, "#!/bin/bash\nexit 1\n")
-        self._put(
-            "wheels", '#!/bin/bash\n[ "$1 $2 $3" = "-m pip wheel" ] && touch "$6/oa_pipeline-1.0-py3-none-any.whl"\n'
-        )
+        wheel = "oa_pipeline-1.0-py3-none-any.whl"
+        self._put("wheels", f'#!/bin/bash\n[ "$1 $2 $3" = "-m pip wheel" ] && touch "$6/{wheel}"\n')
+        environment = {**os.environ, "PYTHON": str(self.programs / "wheels")}
         command = ["bash", TOP / "deploy/release.sh", self.release]
         made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert made.stdout.endswith(": 1 wheels\n")
