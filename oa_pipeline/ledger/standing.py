@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from .reading import Row, rows
 from .tables import RunStatus, partitions, pointers, runs
 
-NAMED = ("ISO 3166", "US Census", "country", "state")  # the parts of a coverage that name a place
+NAMED = ("ISO 3166", "US Census")  # the parts of a coverage that name a place
 
 
 def standing(engine: sa.Engine, *, source: str | None = None) -> list[Row]:

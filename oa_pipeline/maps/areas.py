@@ -15,9 +15,10 @@ from typing import Any
 
 import shapely
 
-from ..sources.coverage import COUNTRIES, geoid_kind, iso_code, iso_known
+from ..sources.coverage import geoid_kind, iso_code, iso_known
 from . import boundaries
 from .boundaries.topology import on_the_map, polygons
+from .places import GEOIDS, SAME, geoid_of, place_of, state_folder
 
 Bounds = Sequence[float]  # west, south, east, north
 MOST_POINTS = 100_000  # of a geometry; a finer one is drawn simpler
@@ -33,18 +34,6 @@ class How(StrEnum):
     GEOMETRY = "geometry"
     EXTENT = "extent"
     NONE = "none"
-
-
-# Subdivisions that have a code of their own among the countries.
-SAME: Mapping[str, str] = {
-    "FR-971": "GP", "FR-972": "MQ", "FR-973": "GF", "FR-974": "RE", "FR-976": "YT", "FR-GP": "GP", "FR-MQ": "MQ",
-    "FR-GF": "GF", "FR-RE": "RE", "FR-YT": "YT", "FR-BL": "BL", "FR-MF": "MF", "FR-PM": "PM", "FR-PF": "PF",
-    "FR-NC": "NC", "FR-WF": "WF", "FR-TF": "TF", "NL-AW": "AW", "NL-CW": "CW", "NL-SX": "SX", "CN-HK": "HK",
-    "CN-MO": "MO", "CN-TW": "TW", "FI-01": "AX", "NO-21": "SJ", "NO-22": "SJ", "AU-CX": "CX", "AU-CC": "CC",
-    "AU-NF": "NF", "AU-HM": "HM",
-}  # fmt: skip
-FOLDERS: Mapping[str, str] = {"uk": "GB", "el": "GR"}  # of the source repository, which are no codes
-_GEOIDS = {state: geoid for geoid, state in boundaries.STATES.items()}
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ def area_of(coverage: Mapping[str, Any], source: str, bounds: Bounds | None = No
     """The area that `coverage` declares for the file `source` (`us/ca/alameda`), whose rows lie within `bounds`."""
     said: list[str] = []
     country, state = place_of(coverage, source)
-    found = _by_geoid(geoid_of(coverage), _folder(source), said) or _by_iso(coverage, said)
+    found = _by_geoid(geoid_of(coverage), state_folder(source), said) or _by_iso(coverage, said)
     if found is not None:
         how, packaged = found
         return Area(how, packaged.code, packaged.name, country, state, "; ".join(said), packaged.shape)
@@ -86,39 +75,6 @@ def area_of(coverage: Mapping[str, Any], source: str, bounds: Bounds | None = No
     return Area(how if shape is not None else How.NONE, code, name, country, state, "; ".join(said), shape)
 
 
-def place_of(coverage: Mapping[str, Any], source: str) -> tuple[str, str]:
-    """The country and, within the United States, the state that a source is counted with; empty where not known."""
-    iso, geoid = iso_code(coverage), geoid_of(coverage)
-    if state := _folder(source):
-        return _of_state(state)
-    if geoid_kind(geoid) and geoid[:2] in boundaries.STATES:
-        return _of_state(boundaries.STATES[geoid[:2]])
-    if iso_known(iso):
-        country = SAME.get(iso, iso[:2])
-        return _of_state(iso[3:]) if country == "US" and iso[3:] in _GEOIDS else (country, "")
-    first = source.split("/", 1)[0]
-    folder = FOLDERS.get(first, first.upper())
-    return (folder, "") if folder in COUNTRIES else ("", "")
-
-
-def _folder(source: str) -> str:
-    """The state in whose folder a source of the United States lies; empty where it lies in none."""
-    folders = source.upper().split("/")
-    return folders[1] if len(folders) > 2 and folders[0] == "US" and folders[1] in _GEOIDS else ""
-
-
-def _of_state(state: str) -> tuple[str, str]:
-    """A territory is a state, and a country of its own."""
-    return (state if state in boundaries.TERRITORIES else "US"), state
-
-
-def geoid_of(coverage: Mapping[str, Any]) -> str:
-    """The GEOID that the coverage gives, whatever it is; empty where it gives none."""
-    held = coverage.get("US Census")
-    geoid = held.get("geoid") if isinstance(held, Mapping) else held
-    return geoid.strip() if isinstance(geoid, str) else ""
-
-
 def _by_geoid(geoid: str, folder: str, said: list[str]) -> tuple[How, boundaries.Feature] | None:
     kind = geoid_kind(geoid)
     if not geoid:
@@ -126,7 +82,7 @@ def _by_geoid(geoid: str, folder: str, said: list[str]) -> tuple[How, boundaries
     if kind is None:
         digits = f"{len(geoid)} digits" if geoid.isdigit() else "not only digits"
         said.append(f"GEOID {geoid[:20]!r} has {digits}: a state has 2, a county 5, a place 7")
-    elif folder and geoid[:2] != _GEOIDS[folder]:
+    elif folder and geoid[:2] != GEOIDS[folder]:
         said.append(f"GEOID {geoid} is of {boundaries.STATES.get(geoid[:2], 'no state')}, the file of {folder}")
     elif kind == "place":
         said.append(f"no boundary of the place {geoid} is packaged")
@@ -144,7 +100,7 @@ def _by_iso(coverage: Mapping[str, Any], said: list[str]) -> tuple[How, boundari
     if not iso_known(code):
         said.append(f"ISO 3166 has no {code[:20]!r}")
         return None
-    packaged = _GEOIDS.get(code[3:], "") if code.startswith("US-") else SAME.get(code, code)
+    packaged = GEOIDS.get(code[3:], "") if code.startswith("US-") else SAME.get(code, code)
     if (found := boundaries.find(packaged)) is not None:
         return How.ISO, found
     said.append(f"no boundary of {code} is packaged")
@@ -209,7 +165,7 @@ def extent(bounds: Bounds | None, country: str, state: str, said: list[str]) -> 
     box = shapely.box(*bounds)
     if box.area == 0:  # rows in a line, or one row
         return box.centroid if box.length == 0 else shapely.LineString([bounds[:2], bounds[2:]])
-    home = boundaries.shape(_GEOIDS[state] if state else country) if state or country else None
+    home = boundaries.shape(GEOIDS[state] if state else country) if state or country else None
     within = box.intersection(home) if home is not None else box
     parts = polygons(within)
     if not parts:

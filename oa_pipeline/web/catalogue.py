@@ -18,7 +18,7 @@ from ..errors import OAError
 from ..ledger.standing import standing
 from ..ledger.version import DataVersion
 from ..sources.hosts import host_of
-from .places import place_of
+from .places import place
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -106,16 +106,16 @@ def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standi
 
 
 def _standing(one: dict[str, Any], now: datetime) -> Standing:
-    data, place = one.pop("data"), place_of(one["source"], one.pop("places"))
+    data, where = one.pop("data"), place(one["source"], one.pop("places"))
     return Standing(
         **one,
         state=state_of(one, now),
         area=one["source"].partition("/")[0],
         words=f"{one['key']} {one['attribution_name'] or ''}".casefold(),
         host=host_of(data),
-        country=place.country,
-        us_state=place.state,
-        declares=place.how,
+        country=where.country,
+        us_state=where.state,
+        declares=where.how,
     )
 
 

@@ -1,15 +1,13 @@
-"""Where a data source says that it is: its country, and its state in the United States."""
+"""Where a data source says that it is, in words: its country, its state in the United States, and what says so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..maps.boundaries.codes import STATES
-from ..sources.coverage import COUNTRIES, iso_code
+from ..maps.places import geoid_of, place_of
+from ..sources.coverage import geoid_kind, iso_code, iso_known
 
-US = "US"
-ALIASES: Mapping[str, str] = {"UK": "GB", "EL": "GR"}  # as folders are called, too
 _NAMES = """
 AL Alabama, AK Alaska, AZ Arizona, AR Arkansas, CA California, CO Colorado, CT Connecticut, DE Delaware,
 DC District of Columbia, FL Florida, GA Georgia, HI Hawaii, ID Idaho, IL Illinois, IN Indiana, IA Iowa, KS Kansas,
@@ -31,35 +29,17 @@ class Place(NamedTuple):
     how: str
 
 
-def place_of(source: str, declared: Mapping[str, Any] | None) -> Place:
-    """The place of a data source: of the codes in its coverage, else of its country and state, else of its path."""
+def place(source: str, declared: Mapping[str, Any] | None) -> Place:
+    """The place of a data source, as it is counted everywhere."""
     held = declared or {}
-    folder, _, rest = source.partition("/")
-    census, iso = _geoid(held), iso_code(held)
-    if census[:2] in STATES:
-        return Place(US, STATES[census[:2]], f"US Census {census}")
-    if (country := _country(iso[:2])) and iso[2:3] in {"", "-"}:
-        return Place(country, _state(country, iso[3:]), f"ISO 3166 {iso}")
-    said = "geometry" if held.get("geometry") else ""
-    if country := _country(held.get("country")):
-        state = _state(country, held.get("state")) or _state(country, rest.partition("/")[0])
-        return Place(country, state, said or "country's name")
-    country = _country(folder)
-    return Place(country, _state(country, rest.partition("/")[0]), said or ("path" if country else ""))
+    country, state = place_of(held, source)
+    return Place(country, state, _how(held, country))
 
 
-def _country(code: object) -> str:
-    upper = code.upper() if isinstance(code, str) else ""
-    upper = ALIASES.get(upper, upper)
-    return upper if upper in COUNTRIES else ""
-
-
-def _state(country: str, code: object) -> str:
-    upper = code.upper() if isinstance(code, str) else ""
-    return upper if country == US and upper in STATE_NAMES else ""
-
-
-def _geoid(declared: Mapping[str, Any]) -> str:
-    census = declared.get("US Census")
-    geoid = census.get("geoid") if isinstance(census, Mapping) else census
-    return geoid if isinstance(geoid, str) else ""
+def _how(declared: Mapping[str, Any], country: str) -> str:
+    geoid, iso = geoid_of(declared), iso_code(declared)
+    if geoid_kind(geoid):
+        return f"US Census {geoid}"
+    if iso_known(iso):
+        return f"ISO 3166 {iso}"
+    return "geometry" if declared.get("geometry") else "path" if country else ""

@@ -67,9 +67,9 @@ def _python(names: list[str]) -> Iterator[dict[str, Any]]:
 
 def _licence(told: metadata.PackageMetadata) -> str:
     """As the package says it: as an expression, in a word, or by its classifiers."""
-    expression, word = told.get("License-Expression"), (told.get("License") or "").strip()
-    if expression:
-        return str(expression)
+    if "License-Expression" in told:
+        return told["License-Expression"]
+    word = told["License"].strip() if "License" in told else ""
     named = [one.removeprefix(_OSI) for one in told.get_all("Classifier") or () if one.startswith(_OSI)]
     short = word if word and len(word) <= LONGEST and "\n" not in word else ""
     return " or ".join(named) or short or "see the package"
