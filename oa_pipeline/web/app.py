@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..errors import OAError, SettingsError
 from ..settings import Settings
@@ -48,6 +49,8 @@ def create_app(settings: Settings | None = None, *, site: Site | None = None) ->
     app = Flask(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, SITE=site, LEDGER=lambda: _ledger(settings), MAX_CONTENT_LENGTH=LARGEST_BODY)
     app.url_map.merge_slashes = False
+    if settings.proxies:  # of what they say, the reader's address alone is taken
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     for blueprint in (hook, health, *BLUEPRINTS, *_for_maintainers(settings)):
         app.register_blueprint(blueprint)
     versions = Versions(site)

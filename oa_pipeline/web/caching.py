@@ -65,7 +65,7 @@ def respond(
 ) -> Response:
     """The answer to the request that is at hand. `path`: of the page, whichever form of it was asked for.
 
-    Raises NotFound, BadRequest, and PublishError where there is not even an old page.
+    Raises NotFound, BadRequest, TooMany, and PublishError where there is not even an old page.
     """
     g.policy = endpoint.policy
     asked_values = values(endpoint, given, request.args)
@@ -81,6 +81,8 @@ def respond(
         if _unchanged(tag, version):
             return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version))
         if page is None or page.tag != tag:
+            if form is not endpoint.form or endpoint.address("", asked_values):  # a twin, or a search
+                site.limits.spend(request.remote_addr or "")
             asked = Asked(site, endpoint, path, asked_values, version)
             answer = endpoint.facts(asked)
             if isinstance(answer, Elsewhere):

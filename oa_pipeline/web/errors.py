@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import OAError
 from .endpoints import BadRequest, NotFound
+from .limits import TooMany
 
 SECONDS_DOWN = 10
 SAID = {
@@ -17,7 +18,6 @@ SAID = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This address can only be read.",
     HTTPStatus.SERVICE_UNAVAILABLE: "This page cannot be made at the moment. Please come back in a minute.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here, not with you. It has been noted.",
-    HTTPStatus.TOO_MANY_REQUESTS: "That was asked too often. Please wait a moment.",
 }
 
 
@@ -38,6 +38,10 @@ def of_ours(error: OAError) -> Response:
         return worded(HTTPStatus.NOT_FOUND, error.message, error.cure)
     if isinstance(error, BadRequest):
         return worded(HTTPStatus.BAD_REQUEST, error.message, error.cure)
+    if isinstance(error, TooMany):
+        response = worded(HTTPStatus.TOO_MANY_REQUESTS, error.message, error.cure)
+        response.headers["Retry-After"] = str(error.seconds)
+        return response
     response = worded(HTTPStatus.SERVICE_UNAVAILABLE, SAID[HTTPStatus.SERVICE_UNAVAILABLE])
     response.headers["Retry-After"] = str(SECONDS_DOWN)
     return response

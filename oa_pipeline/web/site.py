@@ -14,6 +14,7 @@ from ..settings import Settings
 from .catalogue import Catalogue, Catalogues
 from .glimpses import Glimpses
 from .keeping import Kept
+from .limits import Limits
 from .rendering import Templates
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Site:
     def kept(self) -> Kept:
         """The pages as they were rendered last."""
         return Kept(Path(self.settings.home) / "pages", self.templates.version)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How often one reader may have something made."""
+        return Limits(self.settings.rate_limit)
 
     def ledger(self) -> sa.Engine:
         """Connections that may only read, and that give up soon: a page has something older to show."""

@@ -52,7 +52,11 @@ def site(server: str, ledger_template: str) -> Iterator[Site]:
     with open_folder() as folder:
         for url in temporary(server, ledger_template):
             settings = Settings(
-                home=folder, database_url=url, github_secrets=SECRETS, public_url="https://site.example"
+                home=folder,
+                database_url=url,
+                github_secrets=SECRETS,
+                public_url="https://site.example",
+                rate_limit=0,
             )
             yield Site(settings, catalogue_seconds=0)
             reader_engine(url).dispose()
