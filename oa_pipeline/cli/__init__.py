@@ -15,6 +15,7 @@ from ..errors import OAError, SettingsError, SourceError
 _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "up": ("up", "up", "Start everything: database, Dagster, sample sources."),
     "worker": ("worker", "worker", "Carry out the runs that Dagster launches, each in a warm child."),
+    "capacity": ("capacity", "capacity", "Keep the pool of EC2 workers as big as the work; metrics and notices."),
     "web": ("web", "web", "Serve the public site and GitHub's webhook."),
     "hook": ("hook", "hook", "GitHub's webhook: deliver again what was recorded."),
     "process-one": ("process_one", "process_one", "Process one data source into a folder; no database, no Dagster."),
@@ -25,6 +26,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "runs": ("runs", "runs", "The runs in the ledger: list them, accept or reject those that were held."),
     "reindex": ("reindex", "reindex", "After the ledger was restored: enter the runs again that it forgot."),
     "prune": ("prune", "prune", "Remove from the store what need not be kept; says what and why."),
+    "coverage": ("coverage", "coverage", "Draw the maps of what is covered; says how much, and what was not matched."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 

@@ -1,4 +1,4 @@
-"""What is done at night beside the collections: the tile index, and what becomes too much."""
+"""What is done at night beside the collections: the tile index, maps of what is covered, and what becomes too much."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .workplace import Workplace
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from ..publish.coverage import Drawn, Say
     from ..publish.prune import Pruned
     from ..publish.tiles.index import Indexed
 
@@ -28,6 +29,20 @@ def index(workplace: Workplace, *, dagster_run_id: str = "") -> Indexed:
         # A folder within: in the other one may lie what a killed process has left.
         inner = Path(tempfile.mkdtemp(dir=folder.path))
         return index_tiles(workplace.ledger(), workplace.store(), inner, now=now, dagster_run_id=dagster_run_id)
+
+
+def draw(workplace: Workplace, *, dagster_run_id: str = "", force: bool = False, say: Say | None = None) -> Drawn:
+    """Brings the maps of what is covered up to date, and the numbers with them."""
+    from ..publish.coverage import publish_coverage
+
+    return publish_coverage(
+        workplace.ledger(),
+        workplace.store(),
+        now=functools.partial(datetime.now, UTC),
+        dagster_run_id=dagster_run_id,
+        force=force,
+        say=say or (lambda what, done, of: None),
+    )
 
 
 def prune(
