@@ -15,6 +15,8 @@ from oa_pipeline.ledger.tables import RunStatus, builds, sets, zips
 from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.ledger.life import MINUTE, NOW, declare, job, propose, run
 
+from .checked import fill_jobs, fill_sets
+
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 TURNED = "a\u202eb\u2028c"
 KEY, SOURCE = "us/ca/alameda/addresses/county", "us/ca/alameda"
@@ -32,6 +34,8 @@ class Filled:
     hostile: int
     set_id: int
     job_id: str
+    open_set_id: int  # at work
+    pushed: str  # a job that failed
 
 
 def outputs(prefix: str, source: str, **more: Any) -> dict[str, Any]:
@@ -83,7 +87,10 @@ def fill(engine: sa.Engine, store: Path) -> Filled:
     propose(engine, KEY)
     job_id = job(engine)
     proposed = run(engine, f"7/{'a' * 40}/{KEY}", job_id=job_id)
-    return Filled(good, failed, held, proposed, _hostile(engine, store), _built(engine), job_id)
+    hostile, complete = _hostile(engine, store), _built(engine)
+    open_set = fill_sets(engine, complete, f"{HOSTILE}/addresses/{TURNED}{SCRIPT.replace('/', '%2F')}", SCRIPT)
+    pushed = fill_jobs(engine, job_id, KEY, proposed, hostile, SCRIPT)
+    return Filled(good, failed, held, proposed, hostile, complete, job_id, open_set, pushed)
 
 
 def _hostile(engine: sa.Engine, store: Path) -> int:

@@ -168,7 +168,7 @@ def _member(asked: Asked, found: Row) -> dict[str, Any]:
     text = found["problem"]
     cure = found["cure"] or CURES.get(text or "", "") or ENDED.get(found["outcome"], "")
     bad = text is not None or found["outcome"] in ENDED
-    problem = {"text": text or OUTCOMES[found["outcome"]], "detail": found["run_detail"] or found["detail"]}
+    problem = {"text": text or OUTCOMES.get(found["outcome"], ""), "detail": found["run_detail"] or found["detail"]}
     return {
         **{name: found[name] for name in names},
         "problem": {**problem, "cure": cure} if bad else None,
