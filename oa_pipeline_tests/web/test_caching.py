@@ -41,6 +41,9 @@ ADDRESSES = (
     "/quality.atom",
     "/changes/",
     "/licences/",
+    "/coverage/",
+    "/coverage/us.csv",
+    "/coverage/fr/",
     "/licences.txt",
 )
 

@@ -37,6 +37,8 @@ def addresses(filled: Filled) -> list[str]:
         "/changes/",
         "/changes/?country=" + quote(SCRIPT[:40]),
         "/licences/",
+        "/coverage/",
+        "/coverage/us/",
         "/licences/?q=" + quote(SCRIPT),
     ]
 
@@ -79,6 +81,8 @@ def test_twins_of_hostile_texts_are_valid(reader: FlaskClient, filled: Filled) -
         "/licences.json",
         "/licences.csv",
         "/licences.txt",
+        "/coverage.json",
+        "/coverage/us.csv",
     ):
         answer = reader.get(address)
         assert answer.status_code == 200, address
@@ -165,6 +169,10 @@ BAD = [
     ("/sources/?" + "&".join(f"p{n}=1" for n in range(3000)), 200),
     ("/sources/us/ca/alameda?page=-1", 400),
     ("/sources/us/ca/alameda?page=99999999999999999999", 400),
+    ("/coverage/xx/", 404),
+    ("/coverage/..%2f/", 404),
+    ("/coverage/\u00df/", 404),
+    ("/coverage/?sort=name;drop", 400),
     ("/runs/-1/", 404),
     ("/runs/0/", 404),
     ("/runs/abc/", 404),

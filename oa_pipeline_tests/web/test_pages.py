@@ -36,6 +36,12 @@ PAGES = (
     "/changes/",
     "/changes/?kind=lost&per=1",
     "/licences/",
+    "/coverage/",
+    "/coverage/?sort=addresses&order=down&per=1",
+    "/coverage/world/",
+    "/coverage/us/",
+    "/coverage/fr/",
+    "/coverage/is/",
     "/licences/?kind=attribution&sort=rows&order=down&per=1",
     "/licences/software",
 )
@@ -218,6 +224,9 @@ def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: 
         "/quality/": "/quality.json",
         "/changes/": "/changes.json",
         "/licences/": "/licences.json",
+        "/coverage/": "/coverage.json",
+        "/coverage/us/": "/coverage/us.json",
+        "/coverage/<code>/": "/coverage/fr.json",
         "/licences/software": "/licences/software.json",
     }
     for endpoint in ENDPOINTS:

@@ -1,0 +1,139 @@
+"""Which countries and states have addresses, and what is missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from oa_pipeline.ledger import builds, coverage
+from oa_pipeline.ledger.tables import RunStatus
+from oa_pipeline.settings import Settings
+from oa_pipeline.web.app import create_app
+from oa_pipeline.web.places import STATE_NAMES, place
+from oa_pipeline.web.site import Site
+from oa_pipeline_tests.ledger.life import NOW, declare, run
+
+from .reading import parsed
+
+SOURCES: dict[str, dict[str, Any]] = {
+    "fr/paris/addresses/city": {"coverage": {"ISO 3166": {"alpha2": "FR-75"}}},
+    "fr/paris/parcels/city": {"coverage": {"ISO 3166": {"alpha2": "FR-75"}}},
+    "fr/lyon/addresses/city": {"coverage": {"country": "fr"}},
+    "us/ca/alameda/addresses/county": {"coverage": {"US Census": {"geoid": "06001"}, "state": "ca"}},
+    "us/ny/statewide/addresses/state": {"coverage": {"geometry": {"type": "Point", "coordinates": [0, 0]}}},
+    "us/countrywide/addresses/all": {"coverage": {"country": "us"}},
+    "moon/addresses/all": {},
+}
+
+
+@pytest.fixture
+def covered(engine: sa.Engine, settings: Settings) -> FlaskClient:
+    for key, facts in SOURCES.items():
+        declare(engine, key, **facts)
+    run(engine, "fr/paris/addresses/city", rows=100)
+    run(engine, "fr/paris/parcels/city", rows=7, at=NOW + timedelta(days=1))
+    run(engine, "fr/lyon/addresses/city", RunStatus.FAILED)
+    run(engine, "us/ca/alameda/addresses/county", rows=50)
+    return create_app(site=Site(settings, catalogue_seconds=0)).test_client()
+
+
+def test_countries_are_counted(covered: FlaskClient) -> None:
+    told = covered.get("/coverage.json").get_json()
+
+    assert (told["total"], told["addresses"], told["data_sources"], told["good"], told["nowhere"]) == (2, 150, 7, 3, 1)
+    france = told["countries"][0]
+    assert france == {
+        "code": "FR",
+        "name": "France",
+        "sources": 2,
+        "data_sources": 3,
+        "good": 2,
+        "addresses": 100,
+        "newest": "2026-03-02T12:01:00Z",
+        "land_km2": None,
+        "covered_km2": None,
+        "land_share": None,
+        "missing_count": 1,
+        "missing": [
+            {"code": "", "name": "fr/lyon", "source": "fr/lyon", "why": "Could not download source data", "km2": None}
+        ],
+        "url": "https://site.example/coverage/fr/",
+    }
+    assert {"code": "IS", "name": "Iceland"} in told["without"]
+    assert {"code": "US", "name": "United States"} not in told["without"]
+    assert covered.get("/coverage/world.json").get_json()["countries"] == told["countries"]
+
+
+def test_states_are_counted(covered: FlaskClient) -> None:
+    told = covered.get("/coverage/us.json?sort=addresses&order=down").get_json()
+
+    assert [(one["code"], one["name"], one["addresses"], one["missing_count"]) for one in told["states"]] == [
+        ("CA", "California", 50, 0),
+        ("NY", "New York", 0, 1),
+    ]
+    assert told["nowhere"] == 1  # it spans them all
+    assert len(told["without"]) == len(STATE_NAMES) - 2 == 54
+    assert covered.get("/sources.json?q=us/ca/").get_json()["total"] == 1
+
+
+def test_a_country_has_its_data_sources_and_what_says_where_they_are(covered: FlaskClient) -> None:
+    told = covered.get("/coverage/fr.json?layer=addresses").get_json()
+    text = parsed(covered.get("/coverage/fr/", headers={"Accept": "text/html"}).text).all("main")[0].text
+
+    assert {one["key"]: one["declares"] for one in told["data_sources_of"]} == {
+        "fr/lyon/addresses/city": "path",
+        "fr/paris/addresses/city": "ISO 3166 FR-75",
+    }
+    assert told["facets"]["layer"] == {"addresses": 2, "parcels": 1}
+    for words in ("France", "100 addresses", "What is missing next", "Could not download source data"):
+        assert words in text
+    table = list(csv.DictReader(io.StringIO(covered.get("/coverage/fr.csv").text), strict=True))
+    assert len(table) == 3
+
+
+def test_a_country_is_found_in_capitals_and_one_without_sources_says_so(covered: FlaskClient) -> None:
+    assert covered.get("/coverage/FR/").headers["Location"] == "/coverage/fr/"
+    assert "There is no source of it yet." in covered.get("/coverage/is/").text
+    assert covered.get("/coverage/xy/").status_code == 404
+
+
+def test_land_is_told_once_it_was_measured(covered: FlaskClient, engine: sa.Engine) -> None:
+    missing = {"code": "", "name": "Lyon", "source": "fr/lyon", "why": "Could not download source data", "km2": 48.0}
+    drawn = [
+        coverage.AreaRow("country", "FR", "France", 2, 1, 100, 500_000.0, 125_000.0, 0.25, [missing], 9),
+        coverage.AreaRow("state", "CA", "California", 1, 1, 50, 400_000.0, 1_000.0, 0.0025),
+    ]
+    number = builds.begin_build(engine, "coverage", run_ids=[], now=NOW)
+    coverage.publish(engine, number, drawn, [], [], {}, now=NOW)
+
+    france = covered.get("/coverage.json").get_json()["countries"][0]
+    page = covered.get("/coverage/").text
+
+    assert (france["land_share"], france["missing_count"], france["missing"]) == (0.25, 9, [missing])
+    assert "25\u202f%" in page
+    assert "and 6 more" in page
+    assert "&lt;1\u202f%" in covered.get("/coverage/us/").text
+    assert "48\u202f" not in covered.get("/coverage/fr/").text
+    assert ">48 km²<" in covered.get("/coverage/fr/").text.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "declared", "expected"),
+    [
+        ("us/ca/x", {"US Census": {"geoid": "06001"}}, ("US", "CA", "US Census 06001")),
+        ("us/ca/x", {"US Census": {"geoid": "0600"}}, ("US", "CA", "path")),
+        ("us/pr/x", {}, ("PR", "PR", "path")),
+        ("se/x", {"ISO 3166": {"alpha2": "se"}}, ("SE", "", "ISO 3166 SE")),
+        ("uk/x", None, ("GB", "", "path")),
+        ("zz/x", {"geometry": True}, ("", "", "geometry")),
+        ("zz/x", {"ISO 3166": ["x"], "US Census": 7}, ("", "", "")),
+    ],
+)
+def test_a_place_is_of_codes_or_of_the_path(source: str, declared: Any, expected: tuple[str, str, str]) -> None:
+    assert place(source, declared) == expected
