@@ -2,11 +2,13 @@
 
 A bucket's are sent by the bucket: whoever asks is led to its public address, or, where it has none, to one that is
 signed for a short while. That works for closed buckets, costs no request of ours more than the look whether the object
-is there, and keeps the bytes of large downloads out of the few processes that make pages.
+is there, and keeps the bytes of large downloads out of the few processes that make pages. Pictures alone are sent from
+here whatever the store is: pages show them, and load nothing from other hosts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import unicodedata
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 
 BLOCK = 256 * 1024
 SIGNED_SECONDS = 3600  # from the first byte's request to the last's: a download that goes on is not broken off
-SHOWN = (".png", ".pmtiles")  # what a page shows; everything else is saved
+PICTURE = ".png"
+SHOWN = (PICTURE, ".pmtiles")  # what a page shows; everything else is saved
+LARGEST_PICTURE = 16 * 1024 * 1024  # bytes
 MISSING = "There is no such file"
 BLUEPRINT = Blueprint("files", __name__)
 
@@ -54,7 +58,8 @@ def file(key: str) -> Response:
 def _led(site: Site, store: Store, key: str) -> Response:
     from ..publish.s3 import S3Store
 
-    store.size(key)
+    if store.size(key) <= LARGEST_PICTURE and key.endswith(PICTURE):
+        return _picture(store, key)
     location, cache = store.url(key), Cache.POINTER
     if isinstance(store, S3Store) and not site.settings.store_url:
         head = request.method == "HEAD"
@@ -62,6 +67,15 @@ def _led(site: Site, store: Store, key: str) -> Response:
         cache = Cache.NEVER
     response: Response = redirect(location, HTTPStatus.FOUND)  # type: ignore[assignment]
     response.headers["Cache-Control"] = cache.value
+    return response
+
+
+def _picture(store: Store, key: str) -> Response:
+    body = store.read(key, 0, LARGEST_PICTURE)
+    response = Response(body, content_type=content_type(key))
+    response.headers["Cache-Control"] = (Cache.IMMUTABLE if never_changes(key) else Cache.POINTER).value
+    response.set_etag(hashlib.sha256(body).hexdigest()[:16])
+    response.make_conditional(request)
     return response
 
 

@@ -79,6 +79,10 @@ class Site:
             return self.store().url(key)
         return FILES + quote(key, safe="/")
 
+    def picture_url(self, key: str) -> str:
+        """Where a page shows a picture of the store: from us, as pages load nothing from other hosts."""
+        return FILES + quote(key, safe="/")
+
     @cached_property
     def glimpses(self) -> Glimpses:
         """The first rows of what jobs propose."""

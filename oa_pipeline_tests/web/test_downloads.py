@@ -338,6 +338,21 @@ def test_a_bucket_without_a_public_address_lends_signed_ones(bucket: Site) -> No
     assert reader.get("/files/logs/secret.txt").status_code == 404
 
 
+def test_pictures_are_sent_from_here_whatever_the_store_is(bucket: Site) -> None:
+    reader = create_app(site=bucket).test_client()
+    store = bucket.store()
+    with store.writer("runs/1/preview.png", content_type="image/png") as out:
+        out.write(BODY)
+
+    answer = reader.get("/files/runs/1/preview.png")
+
+    assert (answer.status_code, answer.data, answer.content_type) == (200, BODY, "image/png")
+    assert "immutable" in answer.headers["Cache-Control"]
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert reader.get("/files/runs/1/preview.png", headers=known).status_code == 304
+    assert bucket.picture_url("runs/1/preview.png") == "/files/runs/1/preview.png"
+
+
 def test_a_bucket_with_a_public_address_is_named_by_it(bucket: Site) -> None:
     public = Site(replace(bucket.settings, store_url="https://data.example/x"), catalogue_seconds=0)
     reader = create_app(site=public).test_client()

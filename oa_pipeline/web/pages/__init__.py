@@ -8,33 +8,9 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ..endpoints import Endpoint
-from . import (
-    changes,
-    collections,
-    coverage,
-    downloads,
-    home,
-    jobs,
-    licences,
-    quality,
-    runs,
-    sets,
-    sources,
-)
+from . import changes, collections, downloads, former, home, jobs, licences, quality, runs, sets, sources
 
-GROUPS = (
-    home,
-    sources,
-    runs,
-    collections,
-    downloads,
-    quality,
-    changes,
-    sets,
-    jobs,
-    licences,
-    coverage,
-)
+GROUPS = (home, sources, runs, collections, downloads, quality, changes, sets, jobs, former, licences)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
     blueprint for group in GROUPS if isinstance(blueprint := getattr(group, "BLUEPRINT", None), Blueprint)
@@ -43,7 +19,6 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/", "Home"),
     ("/sources/", "Sources"),
     ("/collections/", "Collections"),
-    ("/coverage/", "Coverage"),
     ("/quality/", "Quality"),
     ("/changes/", "Changes"),
     ("/licences/", "Licences"),

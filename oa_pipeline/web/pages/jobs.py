@@ -175,8 +175,14 @@ def _data_source(asked: Asked, member: Row, before: Row | None) -> dict[str, Any
         "change": _change(member["run_rows"], before, sampled=bool(member["run_sampled"])),
         "fields": _fields(member, before),
         "outputs": outputs,
-        "preview": next((one["url"] for one in outputs if one["kind"] == "preview"), None),
+        "preview": _preview(asked, member),
     }
+
+
+def _preview(asked: Asked, member: Row) -> str | None:
+    made = (member["run_outputs"] or {}).get("preview")
+    known = isinstance(made, dict) and isinstance(made.get("key"), str) and not member["run_pruned_at"]
+    return asked.site.picture_url(made["key"]) if made and known else None
 
 
 def _problem(member: Row, outcome: Outcome) -> dict[str, str] | None:
