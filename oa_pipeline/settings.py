@@ -146,7 +146,7 @@ class Settings:
     previews: bool = _setting(True, _flag, "0 makes no preview, the picture of where a run's rows are")
     slippy_maps: bool = _setting(True, _flag, "0 makes no slippy map, the PMTiles archive of a run's rows")
     slippy_rows: int = _setting(
-        5_000_000, _count, "rows that a slippy map is made of; of more than that, so many, evenly chosen; 0: all"
+        5_000_000, _count, "rows that a slippy map is made of at most, evenly chosen where there are more; 0: all"
     )
     map_seconds: int = _setting(
         900, _amount, "wall-clock time of a run's preview and slippy map; the run is published without what is late"

@@ -35,6 +35,12 @@ def _formats(_context: click.Context, _parameter: click.Parameter, given: tuple[
 @click.option(
     "--formats", multiple=True, callback=_formats, metavar="LIST", help="geojson,csv,parquet (default: all three)."
 )
+@click.option(
+    "--render-preview/--skip-preview",
+    "maps",
+    default=False,
+    help="Make preview.png and slippymap.pmtiles as well, or not (the default).",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show the log on stderr.")
 def process_one(
     source: Path,
@@ -43,6 +49,7 @@ def process_one(
     name: str | None,
     allow_local: bool,
     formats: tuple[str, ...],
+    maps: bool,
     verbose: bool,
 ) -> None:
     """Process one data source of the file SOURCE into DEST/<source>/<layer>/<name>/.
@@ -57,7 +64,7 @@ def process_one(
 
     data_source = _choose(_read(source), layer, name)
     folder = dest / base_name(data_source.source) / data_source.layer / folder_name(data_source.name)
-    from ..process import process
+    from ..process import Wanted, process
 
     echo = (lambda line: click.echo(line, err=True)) if verbose else None
     bar = nullcontext(None) if verbose else _progress()
@@ -68,6 +75,7 @@ def process_one(
             settings=settings,
             formats=formats,
             plain_geojson=True,
+            maps=Wanted(preview=maps, tiles=maps),
             on_progress=on_progress,
             echo=echo,
         )

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OAError, Problem
-from .pipeline import convert, try_tests
+from .pipeline import Tell, convert, try_tests
 from .task import Outcome, Task
 
-_BODIES = {"convert": convert, "tests": try_tests}
+
+def _maps(task: Task, work: Path, tell: Tell) -> Outcome:
+    from ..maps.walled import make
+
+    return make(task, work, tell)
+
+
+_BODIES = {"convert": convert, "tests": try_tests, "maps": _maps}
 
 
 def body(work: Path, events: int, walls: dict[str, str]) -> None:

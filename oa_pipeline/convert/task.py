@@ -37,6 +37,7 @@ class Limits:
 class Task:
     """One conversion: everything the child needs to know, and no more.
 
+    `what` may also be to try the acceptance tests, or to make the maps of a result, whose kinds are in `formats`.
     `input` is relative to the child's working folder (empty for tests). Outputs go to that folder, the only one it
     can write.
     """
@@ -50,7 +51,7 @@ class Task:
     input_form: Literal["file", "esri"]
     file_name: str
     content_type: str
-    what: Literal["convert", "tests"] = "convert"
+    what: Literal["convert", "tests", "maps"] = "convert"
     formats: tuple[str, ...] = FORMATS
     member: str = ""  # name of the csv in its zip, where it is not the source's
     plain_geojson: bool = False  # out.geojson instead of out.geojson.gz

@@ -66,13 +66,15 @@ def make_tiles(
     seconds: float,
     limits: Limits = LIMITS,
     path: str = "",
+    threads: str = "",
     on_progress: OnProgress | None = None,
 ) -> Made:
     """One archive, `work`/tiles.pmtiles, of GeoJSON features: a file of lines, or pieces of text that end anywhere.
 
     `work` is an empty folder, for temporary files as well; `arguments` are tippecanoe's, without input and output.
-    `path` is another program than the installed one. `on_progress` gets "read" and how many features, then "tiles"
-    and how much of them in percent. Raises MapError where there is no whole archive; what `source` raises is raised.
+    `path` is another program than the installed one; `threads` bounds how many cores it takes, "" takes all.
+    `on_progress` gets "read" and how many features, then "tiles" and how much of them in percent. Raises MapError
+    where there is no whole archive; what `source` raises is raised.
     """
     runs = program(path)
     said = _Said(on_progress or (lambda *_: None))
@@ -84,7 +86,7 @@ def make_tiles(
         asked += ["--read-parallel", os.path.relpath(file, work)]
     began = time.monotonic()
     ended = sandbox.execute(
-        Program(str(runs), tuple(asked), libraries_of(runs)),
+        Program(str(runs), tuple(asked), libraries_of(runs), {"TIPPECANOE_MAX_THREADS": threads} if threads else None),
         work,
         limits=replace(limits, seconds=max(1, round(seconds))),
         input=file,

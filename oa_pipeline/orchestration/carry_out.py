@@ -220,7 +220,9 @@ class _Run:
         )
 
     def _process(self, folder: Path, watch: Watch, known: Sequence[queries.Row]) -> Result:
-        from ..process import process
+        from ..process import Wanted, process
+
+        settings = self.workplace.settings
 
         def on_progress(stage: str, _done: int, _total: int | None) -> None:
             self.stage = stage
@@ -229,11 +231,12 @@ class _Run:
         return process(
             self.data_source,
             folder,
-            settings=self.workplace.settings,
+            settings=settings,
             converter=self.workplace.converter(),
             known_sha256=[one["cache_sha256"] for one in known if one["cache_sha256"]],
             hosts=self.workplace.hosts,
             run=self._facts(),
+            maps=Wanted(preview=settings.previews, tiles=settings.slippy_maps),
             on_progress=on_progress,
             echo=self.echo,
         )

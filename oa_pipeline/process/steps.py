@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from ..sources.model import DataSource
 from .folder import clear, set_apart, take
 from .index import RunFacts, index_of
 from .log import RunLog, readable_text
+from .wanted import Wanted
 
-OUTPUT_LOG, INDEX, WORK = "output.txt", "index.json", "work"
+OUTPUT_LOG, INDEX, WORK, PARQUET = "output.txt", "index.json", "work", "parquet"
+NO_MAPS = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def process(
     known_sha256: Collection[str] = (),
     hosts: Hosts | None = None,
     run: RunFacts | None = None,
+    maps: Wanted = NO_MAPS,
     on_progress: Callable[[str, int, int | None], None] | None = None,
     echo: Callable[[str], None] | None = None,
 ) -> Result:
@@ -69,20 +72,21 @@ def process(
     What is the source's or the publisher's fault does not raise: `Result.outcome` has problem, detail and cure. What
     is our own fault (walls down, disk full) does. `converter` is shared by those who live long; `fetched` spares the
     download; one whose SHA-256 is in `known_sha256` is not converted, and `Result.same_download` says so. `run` goes
-    into index.json. `on_progress` gets a stage ("download", "convert"), how far it is, and of how much, where that is
-    known.
+    into index.json. `maps` are made of a good result, within bounds of their own: one that cannot be made is told as a
+    warning. `on_progress` gets a stage ("download", "convert", "preview", "tiles"), how far it is, and of how much,
+    where that is known.
     """
     began, started = datetime.now(UTC), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     clear(folder, data_source.protocol, keep=fetched.path if fetched else None)
-    steps = _Steps(data_source, folder, settings, formats, plain_geojson, hosts, on_progress or (lambda *_: None))
+    steps = _Steps(data_source, folder, settings, formats, plain_geojson, hosts, on_progress or (lambda *_: None), maps)
     steps.known_sha256 = frozenset(known_sha256)
     with RunLog(folder / OUTPUT_LOG, echo=echo) as log:
         log.say(f"{data_source.key}: started")
         transient = False
         try:
             with _own_or(converter, settings) as sandbox:
-                outcome = steps.run(sandbox, log, fetched)
+                outcome = steps.with_maps(sandbox, log, steps.run(sandbox, log, fetched))
         except _SameDownload:
             log.say("done: the download is the one that was converted before")
             return Result(steps.fetched, Outcome(None), {}, {"log": folder / OUTPUT_LOG}, same_download=True)
@@ -100,7 +104,9 @@ def process(
         warnings = (*outcome.warnings, *_coverage_warning(data_source))
         outcome = readable_text(replace(outcome, tests=steps.tests, warnings=warnings))
         _say_outcome(log, outcome)
-    index = index_of(data_source, fetched, outcome, started=began, seconds=time.monotonic() - started, run=run)
+    index = index_of(
+        data_source, fetched, outcome, started=began, seconds=time.monotonic() - started, run=run, maps=steps.maps
+    )
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient)
 
@@ -123,6 +129,8 @@ class _Steps:
     plain_geojson: bool
     hosts: Hosts | None
     on_progress: Callable[[str, int, int | None], None]
+    wanted: Wanted
+    maps: Mapping[str, Any] = field(default_factory=dict)
     fetched: Fetched | None = None
     known_sha256: frozenset[str] = frozenset()
     tests: tuple[dict[str, Any], ...] = ()
@@ -141,6 +149,40 @@ class _Steps:
             raise _SameDownload
         readable(self.data_source)
         return self._in_sandbox(converter, log, self._task("convert", self.fetched))
+
+    def with_maps(self, converter: Converter, log: RunLog, outcome: Outcome) -> Outcome:
+        """The outcome with the maps that are wanted, as far as they can be made."""
+        if not self.wanted or outcome.problem is not None or PARQUET not in outcome.outputs:
+            return outcome
+        from . import pictures
+
+        parquet = self.folder / outcome.outputs[PARQUET].path
+        drawn = pictures.draw(
+            converter,
+            self.data_source,
+            parquet,
+            self.folder,
+            self.wanted,
+            settings=self.settings,
+            on_progress=self.on_progress,
+        )
+        self.maps = drawn.facts
+        for kind, output in sorted(drawn.outputs.items()):
+            log.say(f"{kind}: {output.path}, {output.size:,} bytes, {output.rows:,} points")
+        made = {kind: output for kind, output in outcome.outputs.items() if kind in self._kinds}
+        if PARQUET not in made:
+            parquet.unlink()
+        return replace(
+            outcome,
+            outputs={**made, **drawn.outputs},
+            warnings=(*outcome.warnings, *drawn.warnings),
+            seconds={**outcome.seconds, **drawn.seconds},
+        )
+
+    @property
+    def _kinds(self) -> frozenset[str]:
+        """What a conversion leaves in the folder; maps are made of GeoParquet, wanted or not."""
+        return frozenset({*self.formats, "sample"})
 
     def _fetch(self, log: RunLog) -> Fetched:
         def on_progress(progress: Progress) -> None:
@@ -176,7 +218,7 @@ class _Steps:
             file_name=fetched.file_name if fetched else "",
             content_type=fetched.content_type if fetched else "",
             what="tests" if what == "tests" else "convert",
-            formats=self.formats,
+            formats=(*self.formats, PARQUET) if self.wanted and PARQUET not in self.formats else self.formats,
             member="" if self.data_source.first else member_name(self.data_source.source, self.data_source.name),
             plain_geojson=self.plain_geojson,
             limits=limits_of(self.settings),

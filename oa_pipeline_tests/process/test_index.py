@@ -83,7 +83,7 @@ def test_what_is_of_no_ledgers_run_is_refused() -> None:
 
 NEEDED = sorted(
     set(written())
-    - {"key", "skipped", "fields filled", "coverage complete", "versions", "run", "problem", "cache", "bounds"}
+    - {"key", "skipped", "fields filled", "coverage complete", "versions", "run", "problem", "cache", "bounds", "maps"}
 )
 
 

@@ -34,6 +34,7 @@ OUTCOME_BYTES = 16 * 1024**2
 START_SECONDS = 120.0
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))  # a converter's last words
 ROOM = "make room on the disk under OA_HOME"
+WARM = {"maps": "oa_pipeline.maps.walled"}  # what the server loads for a kind of task, once there is one
 _SERVER = "oa_pipeline.convert.sandbox.server"
 
 
@@ -179,7 +180,8 @@ class Converter:
         (work / "task.json").write_text(json.dumps(task.as_json()))
         (work / "task.json").chmod(0o444)
         follow = Follow(on_event)
-        with follow.ask(self._send, self._job(work, input, task.limits)):
+        job = {**self._job(work, input, task.limits), "warm": WARM.get(task.what, "")}
+        with follow.ask(self._send, job):
             point("convert.started")
             report = follow.until_done()
         return _answer(report, follow.stderr.text(), work, task.limits)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import functools
 import gc
 import importlib
 import os
@@ -78,10 +79,21 @@ def serve(sock: socket.socket, body: Body) -> None:
         if job is None:
             _wait_for_all()
             return
+        if job.get("warm"):
+            _warm(job["warm"])
         if os.fork() == 0:
             _keeper(sock, job, fds, body)
         for fd in fds:
             os.close(fd)
+
+
+@functools.cache
+def _warm(named: str) -> None:
+    """Loads, at the first job that needs it, what all later ones then find loaded: a module with a function `warm`."""
+    with contextlib.suppress(Exception):  # the job itself will say it, to whoever asked
+        importlib.import_module(named).warm()
+    gc.collect()
+    gc.freeze()
 
 
 def _reap(_number: int, _frame: object) -> None:
