@@ -8,9 +8,35 @@ from __future__ import annotations
 from flask import Blueprint
 
 from ..endpoints import Endpoint
-from . import changes, collections, downloads, former, home, jobs, licences, quality, runs, sets, sources
+from . import (
+    changes,
+    collections,
+    coverage,
+    downloads,
+    former,
+    home,
+    jobs,
+    licences,
+    quality,
+    runs,
+    sets,
+    sources,
+)
 
-GROUPS = (home, sources, runs, collections, downloads, quality, changes, sets, jobs, former, licences)
+GROUPS = (
+    home,
+    sources,
+    runs,
+    collections,
+    downloads,
+    quality,
+    changes,
+    sets,
+    jobs,
+    former,
+    licences,
+    coverage,
+)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
     blueprint for group in GROUPS if isinstance(blueprint := getattr(group, "BLUEPRINT", None), Blueprint)
@@ -19,6 +45,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/", "Home"),
     ("/sources/", "Sources"),
     ("/collections/", "Collections"),
+    ("/coverage/", "Coverage"),
     ("/quality/", "Quality"),
     ("/changes/", "Changes"),
     ("/licences/", "Licences"),
