@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "reindex": ("reindex", "reindex", "After the ledger was restored: enter the runs again that it forgot."),
     "prune": ("prune", "prune", "Remove from the store what need not be kept; says what and why."),
     "coverage": ("coverage", "coverage", "Draw the maps of what is covered; says how much, and what was not matched."),
+    "doctor": ("doctor", "doctor", "Check a deployment: what is wrong, where, and what to do."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 

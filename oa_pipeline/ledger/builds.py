@@ -184,6 +184,13 @@ def newest(engine: sa.Engine, kind: str) -> Row | None:
     return found[0] if found else None
 
 
+def failed_since(engine: sa.Engine, moment: datetime, limit: int = 20) -> list[Row]:
+    """The newest builds, as far as they have failed since then."""
+    newest_ones = sa.select(builds).order_by(builds.c.id.desc()).limit(limit).subquery()
+    failed = newest_ones.c.status == BuildStatus.FAILED.value
+    return _rows(engine, sa.select(newest_ones).where(failed, newest_ones.c.ended_at >= moment))
+
+
 def current_zips(engine: sa.Engine) -> list[Row]:
     """The regional files that are current, with the build they are of."""
     order = (zips.c.area, zips.c.licence, zips.c.form.desc(), zips.c.layer)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ..errors import Problem
 from .engine import in_transaction
-from .tables import notices
+from .reading import Row, rows
+from .tables import notices, runs
 
 KEPT = timedelta(days=90)
 
@@ -35,3 +37,15 @@ def forget(engine: sa.Engine, older: timedelta = KEPT) -> None:
     """Removes what was told longer ago than that."""
     old = sa.delete(notices).where(notices.c.said_at < sa.func.now() - older)
     in_transaction(engine, lambda c: c.execute(old), outage_seconds=0)
+
+
+def our_faults(engine: sa.Engine, moment: datetime, newest: int = 500) -> list[Row]:
+    """Of the newest runs, those that we ourselves failed since then: `detail`, how many `runs`, the newest's `key`."""
+    latest = sa.select(runs).order_by(runs.c.id.desc()).limit(newest).subquery()
+    query = (
+        sa.select(latest.c.detail, sa.func.count().label("runs"), sa.func.max(latest.c.key).label("key"))
+        .where(latest.c.problem == str(Problem.OUR_FAULT), latest.c.ended_at >= moment)
+        .group_by(latest.c.detail)
+        .order_by(sa.desc("runs"), latest.c.detail)
+    )
+    return rows(engine, query)

@@ -25,6 +25,7 @@ from ..ledger.assignments import Assignment
 from ..ledger.bell import Bell
 from .code import fingerprint
 from .endings import Ended, rescue, settle
+from .host import Host
 from .parents import Child, Parent
 from .room import Room
 from .signals import Told
@@ -85,9 +86,9 @@ class Clock:
 class Worker:
     """One worker from its start to its end."""
 
-    def __init__(self, plan: Plan, engine: Engine, instance: DagsterInstance) -> None:
-        """`run` does the work."""
-        self.plan, self.engine, self.instance = plan, engine, instance
+    def __init__(self, plan: Plan, engine: Engine, instance: DagsterInstance, host: Host | None = None) -> None:
+        """`run` does the work. `host`: the machine, where it has duties."""
+        self.plan, self.engine, self.instance, self.host = plan, engine, instance, host or Host()
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.children: dict[Assignment, Child] = {}
         self._parents: list[Parent] = []
@@ -106,6 +107,7 @@ class Worker:
             while True:
                 self._wait(told)
                 self._hear()
+                self.host.is_busy(bool(self.children or self._unsettled))
                 if self._stillborn >= STILLBORN:
                     log.error("the code location %s cannot be loaded; its last words are above", self.plan.module)
                     return 1
@@ -224,11 +226,11 @@ class Worker:
         free = self.plan.slots - len(self.children) - len(self._unsettled)
         if parent is None or free <= 0 or self._draining:
             return
-        if self._room.full:
+        if self._room.full or self.host.resting:
             if not self._told_full:
                 self._clock.hasten("beat")  # so that no more is launched for us
             return
-        for assignment in assignments.take(self.engine, self.name, free):
+        for assignment in assignments.take(self.engine, self.name, free, only=self.host.only):
             point("worker.taken")
             self.children[assignment] = parent.start(assignment)
 
@@ -267,7 +269,7 @@ class Worker:
 
     def _beat(self) -> None:
         parent = self._parent
-        self._told_full = self._room.full
+        self._told_full = self._room.full or self.host.resting
         usage = {c.assignment.run_id: used(c.pid) for c in self.children.values() if c.pid}
         heartbeats.beat(
             self.engine,
@@ -279,6 +281,8 @@ class Worker:
                 parent.version if parent else "",
                 draining=self._draining or parent is None or self._told_full,
                 usage=usage,
+                instance=self.host.instance,
+                dedicated=bool(self.host.only),
             ),
         )
         self._reconcile()

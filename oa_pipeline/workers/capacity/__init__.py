@@ -1,0 +1,1 @@
+"""How big the pool is: it follows what waits, within its bounds. `oa capacity` does this every half a minute."""
