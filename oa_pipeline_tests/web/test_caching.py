@@ -41,6 +41,7 @@ ADDRESSES = (
     "/quality.atom",
     "/changes/",
     "/licences/",
+    "/statistics/",
     "/coverage/",
     "/coverage/us.csv",
     "/coverage/fr/",

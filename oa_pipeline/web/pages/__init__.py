@@ -21,6 +21,7 @@ from . import (
     runs,
     sets,
     sources,
+    statistics,
 )
 
 GROUPS = (
@@ -36,6 +37,7 @@ GROUPS = (
     former,
     licences,
     coverage,
+    statistics,
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
@@ -48,6 +50,7 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/coverage/", "Coverage"),
     ("/quality/", "Quality"),
     ("/changes/", "Changes"),
+    ("/statistics/", "Statistics"),
     ("/licences/", "Licences"),
     ("/sets/", "Sets"),
     ("/jobs/", "Jobs"),
