@@ -19,6 +19,7 @@ from oa_pipeline.automation.partitions import sync
 from oa_pipeline.ledger import queries
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
+from oa_pipeline_tests.mapless import MAPLESS
 from oa_pipeline_tests.servers import Request, Response, Server, serve
 
 KEY = "xx/town/addresses/city"
@@ -121,6 +122,7 @@ def town(database: str, engine: sa.Engine, folder: Path, instance: DagsterInstan
         database_url=database,
         sources=str(folder / "repository"),
         allow_local_sources=True,
+        **MAPLESS,
         **more,
     )
     with serve(publisher) as server:

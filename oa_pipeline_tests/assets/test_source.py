@@ -39,6 +39,7 @@ from oa_pipeline.ledger.runs import Opening, open_run
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.samples import install
 from oa_pipeline.settings import Settings
+from oa_pipeline_tests.mapless import MAPLESS
 
 IN_A_PROCESS = """
 import sys
@@ -68,6 +69,7 @@ def workplace(database: str, tmp_path: Path) -> Workplace:
             database_url=database,
             sources=str(install(tmp_path / "repository")),
             allow_local_sources=True,
+            **MAPLESS,
         )
     )
 
@@ -185,7 +187,8 @@ def test_a_source_is_published_and_shows_what_a_person_wants_to_see(
     assert (stages[0], stages[-2:]) == ("download", ["publish", "total"])
     assert "in GeoJSON only" not in shown, "an empty table tells nothing"
     assert checks(result) == {
-        "acceptance_tests": True, "not_empty": True, "number_and_street": True, "publication_gate": True,
+        "acceptance_tests": True, "declared_coverage": True, "not_empty": True, "number_and_street": True,
+        "publication_gate": True,
     }  # fmt: skip
     assert list((workplace.settings.home / "work").iterdir()) == []
 
@@ -297,6 +300,19 @@ def test_addresses_without_number_and_street_fail_their_check(run: Any, workplac
     data = workplace.settings.home.parent / "x.csv"
     data.write_text("other,x,y\n1,2,3\n")
     assert not checks(run(add(workplace, "own", data.as_uri())))["number_and_street"]
+
+
+def test_rows_outside_of_the_declared_coverage_fail_their_check(run: Any, workplace: Workplace) -> None:
+    data = workplace.settings.home.parent / "x.csv"
+    data.write_text("n,s,x,y\n1,a,9.52,47.14\n2,a,9.53,47.15\n3,a,2.35,48.85\n")
+    key = add(workplace, "away", data.as_uri())
+    path = Path(workplace.settings.sources) / "sources/xx/away.json"
+    path.write_text(path.read_text().replace('"country": "xx"', '"ISO 3166": {"alpha2": "LI"}'))
+    result = run(key)
+    assert not checks(result)["declared_coverage"]
+    (said,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "declared_coverage"]
+    assert said.description.startswith("1 rows lie outside of the declared coverage, Liechtenstein (LI): see whether")
+    assert said.metadata["rows outside"].value == 1
 
 
 def test_a_source_that_says_to_skip_is_green_and_has_no_result(

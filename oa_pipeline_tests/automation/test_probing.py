@@ -26,6 +26,7 @@ from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.publishers import Publishers, declare, key
+from oa_pipeline_tests.mapless import MAPLESS
 from oa_pipeline_tests.servers import Server, serve
 
 NAMES = "abcdef"
@@ -70,6 +71,7 @@ def workplace(database: str, website: Server, tmp_path: Path) -> Workplace:
             database_url=database,
             sources=str(tmp_path / "repository"),
             allow_local_sources=True,
+            **MAPLESS,
         )
     )
 

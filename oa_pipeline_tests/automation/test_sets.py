@@ -20,6 +20,7 @@ from oa_pipeline.ledger.tables import SetStatus
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.publishers import declare, key
+from oa_pipeline_tests.mapless import MAPLESS
 
 NOW = datetime(2026, 3, 6, 21, tzinfo=UTC)
 PERSON = Asked("somebody")
@@ -41,7 +42,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workplace(database: str, repository: Path, tmp_path: Path) -> Workplace:
-    return Workplace(Settings(home=tmp_path / "home", database_url=database, sources=str(repository)))
+    return Workplace(Settings(home=tmp_path / "home", database_url=database, sources=str(repository), **MAPLESS))
 
 
 def test_a_set_holds_all_data_sources_of_the_repository_as_it_is_now(

@@ -20,6 +20,7 @@ from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.cluster import Cluster, open_cluster
 from oa_pipeline_tests.ledger.life import NOW
+from oa_pipeline_tests.mapless import MAPLESS
 from oa_pipeline_tests.servers import Request, Response, Server, serve
 
 DATA = b"x,y,n,s\n-122.1,37.5,1,Main St\n-122.2,37.6,2,Main St\n"
@@ -49,7 +50,7 @@ def publisher(cluster: Cluster) -> Iterator[Server]:
 
 @pytest.fixture
 def workplace(cluster: Cluster, tmp_path: Path) -> Workplace:
-    settings = Settings(home=tmp_path / "home", database_url=cluster.url, allow_local_sources=True)
+    settings = Settings(home=tmp_path / "home", database_url=cluster.url, allow_local_sources=True, **MAPLESS)
     return Workplace(settings, beat_seconds=0.2)
 
 

@@ -18,6 +18,7 @@ from oa_pipeline.ledger.tables import RunStatus
 from oa_pipeline.orchestration.carry_out import Carried, Order, carry_out
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
+from oa_pipeline_tests.mapless import MAPLESS
 from oa_pipeline_tests.workers.publisher import Publisher, publisher
 
 
@@ -30,7 +31,11 @@ def published(tmp_path: Path):  # type: ignore[no-untyped-def]
 @pytest.fixture
 def workplace(tmp_path: Path, database: str) -> Workplace:
     settings = Settings(
-        home=tmp_path / "home", database_url=database, sources=str(tmp_path / "repository"), allow_local_sources=True
+        home=tmp_path / "home",
+        database_url=database,
+        sources=str(tmp_path / "repository"),
+        allow_local_sources=True,
+        **MAPLESS,
     )
     return Workplace(settings)
 

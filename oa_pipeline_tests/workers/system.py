@@ -30,6 +30,7 @@ from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.up.services import program
 from oa_pipeline.up.system import listening
+from oa_pipeline_tests.mapless import MAPLESS_ENVIRONMENT
 
 TOP = Path(__file__).resolve().parents[2]
 LOCATION = "oa_pipeline_tests.workers.location"
@@ -214,7 +215,8 @@ def system(
         YAML.format(resume=resume, silent=silent, start_timeout=start_timeout, of_a_host=of_a_host)
     )
     (folder / "workspace.yaml").write_text("load_from: []\n")
-    ours = {"OA_DATABASE_URL": url, "OA_HOME": str(folder / "oa"), "DAGSTER_HOME": str(folder), **(more or {})}
+    ours = {"OA_DATABASE_URL": url, "OA_HOME": str(folder / "oa"), "DAGSTER_HOME": str(folder)}
+    ours |= {**MAPLESS_ENVIRONMENT, **(more or {})}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OA_")} | ours
     former = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
