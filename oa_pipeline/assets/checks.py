@@ -75,8 +75,20 @@ def number_and_street(carried: Carried) -> Verdict:
     return False, "number and street are empty in every row: see whether the conform names columns that exist", numbers
 
 
+def declared_coverage(carried: Carried) -> Verdict:
+    """Rows lie within the coverage that the source declares."""
+    outside = Counters(carried.ending.counters)["coverage/rows outside"]
+    numbers = {"rows outside": outside}
+    if not outside:
+        return True, "no row is known to lie outside of the declared coverage", numbers
+    said = [one for one in carried.ending.warnings if "outside of the declared coverage" in one]
+    cure = "see whether the coverage names the right area, and srs the right projection"
+    return False, "; ".join((*(said or [f"rows outside of the declared coverage: {outside:,}"]), cure)), numbers
+
+
 CHECKS: Mapping[str, Callable[[Carried], Verdict]] = {
-    check.__name__: check for check in (acceptance_tests, not_empty, publication_gate, number_and_street)
+    check.__name__: check
+    for check in (acceptance_tests, not_empty, publication_gate, number_and_street, declared_coverage)
 }
 
 

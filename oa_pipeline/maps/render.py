@@ -35,7 +35,7 @@ class Painted:
 def render(view: View, painted: Sequence[Painted], *, say: Say = lambda done, of: None) -> bytes:
     """The map as a PNG. Of what overlaps, the smaller is above, and the good above the bad."""
     picture = Image.new("RGB", (view.width * FINER, view.height * FINER), palette.SEA)
-    land = _merged(on_view(boundaries.land(), view))
+    land = _land(view)
     _fill(picture, _mask(picture.size, land), palette.LAND)
     for step, (strength, status) in enumerate(ORDER):
         mine = [one.shape for one in painted if (one.strength, one.status) == (strength, status)]
@@ -48,6 +48,16 @@ def render(view: View, painted: Sequence[Painted], *, say: Say = lambda done, of
     _lines(picture, view, land)
     say(len(ORDER) + 1, len(ORDER) + 1)
     return _png(picture, view)
+
+
+@functools.lru_cache(maxsize=4)
+def _land(view: View) -> list[Any]:
+    return _merged(_borders(view))
+
+
+@functools.lru_cache(maxsize=4)
+def _borders(view: View) -> np.ndarray:
+    return on_view(boundaries.land(), view)
 
 
 def _wide(shapes: np.ndarray) -> np.ndarray:
@@ -97,10 +107,10 @@ def _stripes(width: int, height: int) -> np.ndarray:
 def _lines(picture: Image.Image, view: View, land: Sequence[Any]) -> None:
     """Borders a hair thin, coasts twice that."""
     draw = ImageDraw.Draw(picture)
-    inner = [one.shape for one in boundaries.features("us") if one.kind == "state"] if view is USA else []
+    inner = [one.shape for one in boundaries.features("us") if one.kind == "state"] if view.name == USA.name else []
     for shapes, colour, width in (
         (on_view(inner, view) if inner else [], palette.STATE_LINE, 1),
-        (on_view(boundaries.land(), view), palette.BORDER, 1),
+        (_borders(view), palette.BORDER, 1),
         (land, palette.COAST, 2),
     ):
         for part in shapely.get_parts(shapes):

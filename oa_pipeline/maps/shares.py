@@ -76,7 +76,7 @@ def _shares(level: str, homes: GeoSeries, standings: Sequence[Standing], names: 
         if place in mine:
             mine[place].append(one)
     covered = _covered(homes, mine, everywhere=level == STATE and _all_of_it(standings))
-    land, had = _km2(homes), _km2(covered)
+    land, had = _land(level), _km2(covered)
     found = []
     for code in homes.index:
         missing = _missing(level, code, covered[code], mine[code], had[code] < land[code] * ENOUGH)
@@ -166,9 +166,8 @@ def _missing(level: str, code: str, covered: Any, mine: Sequence[Standing], poor
 
 
 def _counties_without(state: str, covered: Any, broken: Sequence[Standing]) -> list[Missing]:
-    counties = _counties(state)
-    had = _km2(counties.geometry.intersection(covered))
-    land = _km2(counties.geometry)
+    counties, land = _counties(state)
+    had = _km2(counties.geometry.intersection(covered)) if not covered.is_empty else land * 0
     at = {one.area.code: one for one in broken}
     found = []
     for code in counties.index[had < land * ENOUGH]:
@@ -180,13 +179,20 @@ def _counties_without(state: str, covered: Any, broken: Sequence[Standing]) -> l
 
 
 @functools.cache
-def _counties(state: str) -> Any:
+def _counties(state: str) -> tuple[Any, Any]:
+    """The counties of a state, and their square kilometres."""
     counties = boundaries.counties()
-    return counties[counties["state"] == state]
+    mine = counties[counties["state"] == state]
+    return mine, _km2(mine.geometry)
 
 
 def _km2(shapes: GeoSeries) -> Any:
     return shapes.to_crs(EQUAL_AREA).area / SQUARE_KM
+
+
+@functools.cache
+def _land(level: str) -> Any:
+    return _km2(_state_homes() if level == STATE else _country_homes())
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from ..fetch.model import Progress
 from ..settings import MIB, Settings
 from ..sources.keys import member_name
 from ..sources.model import DataSource
+from . import outside
 from .folder import clear, set_apart, take
 from .index import RunFacts, index_of
 from .log import RunLog, readable_text
@@ -87,6 +88,7 @@ def process(
         try:
             with _own_or(converter, settings) as sandbox:
                 outcome = steps.with_maps(sandbox, log, steps.run(sandbox, log, fetched))
+            outcome = outside.told(data_source, outcome, folder)
         except _SameDownload:
             log.say("done: the download is the one that was converted before")
             return Result(steps.fetched, Outcome(None), {}, {"log": folder / OUTPUT_LOG}, same_download=True)
