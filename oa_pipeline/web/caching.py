@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, g, redirect, request
+from flask import Response, g, request
 from werkzeug.http import http_date
 
 from ..errors import PublishError
@@ -149,8 +149,15 @@ def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> Resp
     """The redirect; who asked for a twin of a page is led to the other page's twin."""
     extension = next((name for name, twin in endpoint.twins.items() if twin is form), "")
     location = twin_path(answer.location, extension) if extension else answer.location
-    response: Response = redirect(location, answer.status)  # type: ignore[assignment]
-    response.headers["Cache-Control"] = endpoint.cache.value
+    return led_to(location, answer.status, endpoint.cache)
+
+
+def led_to(location: str, status: int, cache: Cache) -> Response:
+    """A redirect without a body: no page, so that pages of other sites may follow it."""
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    response.headers["Location"] = location
+    response.headers["Cache-Control"] = cache.value
     return response
 
 

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, current_app, request
 from werkzeug.http import dump_options_header, http_date
 
 from ..errors import PublishError
 from ..publish.folder import FolderStore
 from ..publish.public import is_public, never_changes
 from ..publish.store import MissingObject, content_type
+from .caching import led_to
 from .endpoints import Cache, NotFound
 from .ranges import Part, part
 from .site import Site
@@ -65,9 +66,7 @@ def _led(site: Site, store: Store, key: str) -> Response:
         head = request.method == "HEAD"
         location = store.signed_url(key, seconds=SIGNED_SECONDS, head=head, disposition=_disposition(key))
         cache = Cache.NEVER
-    response: Response = redirect(location, HTTPStatus.FOUND)  # type: ignore[assignment]
-    response.headers["Cache-Control"] = cache.value
-    return response
+    return led_to(location, HTTPStatus.FOUND, cache)
 
 
 def _picture(store: Store, key: str) -> Response:

@@ -46,6 +46,15 @@ ADDRESSES = (
     "/coverage/us.csv",
     "/coverage/fr/",
     "/licences.txt",
+    "/sets/",
+    "/sets/1/",
+    "/sets/1.json",
+    "/sets/1/state.txt",
+    "/jobs/",
+    "/jobs/job-7-aaa",
+    "/jobs/job-push.json",
+    "/runs/1/sample.html",
+    "/latest/licenses.json",
 )
 
 

@@ -18,7 +18,14 @@ from .filled import HOSTILE, SCRIPT, Filled
 from .reading import parsed
 from .test_pages import READERS
 
-OURS = ("/", "#", "https://site.example/", "https://github.com/openaddresses/", "https://ac.example/")
+OURS = (
+    "/",
+    "#",
+    "https://site.example/",
+    "https://github.com/openaddresses/",
+    "https://github.com/o/r/",
+    "https://ac.example/",
+)
 ALLOWED = {"script": 0, "img": 0, "iframe": 0, "object": 0}
 
 
@@ -40,6 +47,12 @@ def addresses(filled: Filled) -> list[str]:
         "/coverage/",
         "/coverage/us/",
         "/licences/?q=" + quote(SCRIPT),
+        f"/sets/{filled.set_id}/",
+        f"/sets/{filled.set_id}/?problem=" + quote(SCRIPT),
+        "/sets/",
+        "/jobs/",
+        f"/jobs/{filled.pushed}",
+        f"/runs/{filled.hostile - 1}/sample.html",
     ]
 
 
@@ -189,6 +202,24 @@ BAD = [
     ("/static/site.css", 404),
     ("/sources/" + "x" * 3000, 404),
     ("/nothing", 404),
+    ("/sets/?past=abc", 400),
+    ("/sets/?n=-1", 400),
+    ("/sets/0/", 404),
+    ("/sets/abc/", 404),
+    ("/sets/9223372036854775808/", 404),
+    ("/sets/1/?outcome=;drop", 400),
+    ("/sets/1/?problem=%00", 400),
+    ("/sets/1/?page=" + "x" * 2000, 400),
+    ("/sets/1/?page=abc", 400),
+    ("/sets/1/..%2f..%2fstate.txt", 404),
+    ("/jobs/?past=nothing", 400),
+    ("/jobs/%ff", 404),
+    ("/jobs/job-push?page=abc", 400),
+    ("/latest/run/%00.zip", 404),
+    ("/latest/run/" + "x" * 3000 + ".zip", 404),
+    ("/latest/collections/..%2fx", 404),
+    ("/tiles/%00/1.zip", 404),
+    ("/tiles/" + "9" * 400 + "/1.zip", 404),
 ]
 
 

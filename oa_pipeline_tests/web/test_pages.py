@@ -45,6 +45,13 @@ PAGES = (
     "/coverage/is/",
     "/licences/?kind=attribution&sort=rows&order=down&per=1",
     "/licences/software",
+    "/sets/",
+    "/sets/1/",
+    "/sets/1/?outcome=failed",
+    "/sets/2/",
+    "/jobs/",
+    "/jobs/job-7-aaa",
+    "/jobs/job-push",
 )
 
 
@@ -97,7 +104,7 @@ READERS = {
 
 
 def test_links_within_the_site_lead_somewhere_or_are_others_work(reader: FlaskClient) -> None:
-    others = ("/sets/", "/jobs/", "/latest/", "/files/")
+    others = ("/latest/", "/files/")  # what the store would have to hold
     seen: set[str] = set()
     due = ["/"]
     while due:
@@ -230,6 +237,11 @@ def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: 
         "/coverage/us/": "/coverage/us.json",
         "/coverage/<code>/": "/coverage/fr.json",
         "/licences/software": "/licences/software.json",
+        "/sets/": "/sets.json",
+        "/sets/<number>/": f"/sets/{filled.set_id}.json",
+        "/jobs/": "/jobs.json",
+        "/jobs/<job>": f"/jobs/{filled.job_id}.json",
+        "/latest/licenses.json": "/latest/licenses.json",
     }
     for endpoint in ENDPOINTS:
         if endpoint.path in examples:

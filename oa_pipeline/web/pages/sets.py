@@ -15,7 +15,19 @@ from ...ledger.reading import Engine, Row
 from ...ledger.sets import Tally
 from ...ledger.tables import Outcome, SetStatus
 from ..cures import CURES, ENDED
-from ..endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
+from ..endpoints import (
+    Answer,
+    Asked,
+    BadRequest,
+    Cache,
+    Elsewhere,
+    Endpoint,
+    Field,
+    Kind,
+    Link,
+    NotFound,
+    Parameter,
+)
 from ..forms import json_form, text_form
 from ..state import COLUMNS, state_text, whole
 
@@ -149,8 +161,10 @@ def _rendered(asked: Asked, number: int) -> dict[str, str | None]:
 def _part(asked: Asked, ledger: Engine, number: int) -> tuple[Sequence[Row], tuple[Link, ...]]:
     """The data sources that are asked for, and the links to those before and after them."""
     wanted = {name: asked[name] for name in ("outcome", "problem")}
-    before = asked["page"][1:] if asked["page"].startswith("<") else ""
-    after = asked["page"][1:] if asked["page"].startswith(">") else ""
+    page = asked["page"] or ">"
+    if page[0] not in "<>":
+        raise BadRequest("page cannot be used", cure="page is what a link to a next or former part says; leave it out")
+    before, after = (page[1:] if page[0] == direction else "" for direction in "<>")
     found = members.listed(ledger, number, **wanted, before=before, after=after, limit=PER_MEMBERS + 1)
     more = len(found) > PER_MEMBERS
     part = found[-PER_MEMBERS:] if before else found[:PER_MEMBERS]
