@@ -24,6 +24,7 @@ from .pages import BLUEPRINTS, ENDPOINTS, NAVIGATION
 from .rendering import STATIC
 from .robots import ENDPOINTS as FOR_ROBOTS
 from .site import Site
+from .vendored import vendored
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None, *, site: Site | None = None) ->
     app.register_error_handler(OAError, of_ours)
     app.register_error_handler(Exception, _unforeseen)
     app.after_request(lambda response: harden(response, settings))
-    site.templates.environment.globals.update(asset=asset, site=site, navigation=NAVIGATION)
+    site.templates.environment.globals.update(asset=asset, vendored=vendored, site=site, navigation=NAVIGATION)
     return app
 
 

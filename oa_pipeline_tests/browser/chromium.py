@@ -31,13 +31,16 @@ def program() -> str:
     return found
 
 
+def arguments() -> list[str]:
+    """As root it cannot have its own sandbox; it sees none but our pages."""
+    return ["--no-sandbox"] if os.getuid() == 0 else []
+
+
 @contextmanager
 def running() -> Iterator[Browser]:
     """A browser."""
     path = program()
     with sync_playwright() as playwright:
-        # As root it cannot have its own sandbox; it sees none but our pages.
-        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=path, args=[*arguments, "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=path, args=[*arguments(), "--disable-gpu"])
         yield browser
         browser.close()

@@ -18,6 +18,7 @@ from typing import Any
 
 import shapely
 
+from . import ground
 from .codes import CARVED, FILL, NAMED, NAMES, NUMERIC, STATES, UNCODED, Box
 from .topology import DECIMALS, features, whole
 
@@ -26,10 +27,16 @@ Line = tuple[str, dict[str, str], Any]  # identifier, properties, shape
 
 
 def rebuild(world_atlas: Path, us_atlas: Path, folder: Path) -> None:
-    """Writes both files into `folder`."""
+    """Writes all files into `folder`."""
     fine, coarse = (_member(world_atlas, f"package/countries-{scale}.json") for scale in ("10m", "50m"))
-    write(folder / WORLD, world(coarse, fine))
-    write(folder / US, united_states(_member(us_atlas, "package/counties-10m.json")))
+    countries = list(world(coarse, fine))
+    below = list(united_states(_member(us_atlas, "package/counties-10m.json")))
+    write(folder / WORLD, countries)
+    write(folder / US, below)
+    kinds = [("country", shape) for *_, shape in countries]
+    kinds += [("state", shape) for code, _, shape in below if len(code) == len("06")]
+    written = ((kind, shapely.from_geojson(json.dumps(_geometry(shape)))) for kind, shape in kinds)
+    (folder / ground.FILE).write_bytes(ground.made(written))
 
 
 def _member(archive: Path, name: str) -> Mapping[str, Any]:

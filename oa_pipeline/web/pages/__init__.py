@@ -9,6 +9,7 @@ from flask import Blueprint
 
 from ..endpoints import Endpoint
 from . import (
+    api,
     changes,
     collections,
     coverage,
@@ -17,6 +18,7 @@ from . import (
     home,
     jobs,
     licences,
+    maps,
     quality,
     runs,
     sets,
@@ -36,8 +38,10 @@ GROUPS = (
     jobs,
     former,
     licences,
+    maps,
     coverage,
     statistics,
+    api,
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(endpoint for group in GROUPS for endpoint in group.ENDPOINTS)
 BLUEPRINTS: tuple[Blueprint, ...] = tuple(
@@ -48,10 +52,12 @@ NAVIGATION: tuple[tuple[str, str], ...] = (
     ("/sources/", "Sources"),
     ("/collections/", "Collections"),
     ("/coverage/", "Coverage"),
+    ("/map/", "Map"),
     ("/quality/", "Quality"),
     ("/changes/", "Changes"),
     ("/statistics/", "Statistics"),
     ("/licences/", "Licences"),
     ("/sets/", "Sets"),
     ("/jobs/", "Jobs"),
+    ("/api/", "API"),
 )
