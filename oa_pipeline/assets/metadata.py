@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +23,21 @@ if TYPE_CHECKING:
 LONGEST_CELL = 80  # every event is stored for good, so a sample is a glimpse
 LONGEST_SAMPLE = 1024 * 1024  # bytes of sample.json that are worth a look
 MIB = 1024 * 1024
-STAGES = ("download", "unpack", "rows", "finish", "convert", "publish", "total")  # in the order of the work
+STAGES = (
+    "download",
+    "unpack",
+    "rows",
+    "finish",
+    "convert",
+    "preview",
+    "tiles",
+    "publish",
+    "total",
+)  # in the order of the work
 # What the files of a run are called. The kind "sample" is the file; the metadata "sample" is the table.
 FILES = {
     "geojson": "GeoJSON", "csv": "csv zip", "parquet": "GeoParquet", "sample": "sample file", "log": "log",
-    "index": "index", "cache": "download",
+    "index": "index", "cache": "download", "preview": "preview", "pmtiles": "slippy map",
 }  # fmt: skip
 
 
@@ -42,6 +53,7 @@ def metadata_of(carried: Carried, store: Store) -> dict[str, Any]:
         found |= rows(carried)
     if ending.held_because:
         found |= gate(carried)
+    found["map"] = picture(carried, store)
     found["sample"] = glimpse(carried, store)
     found |= links(ending.outputs, store)
     found["sizes"] = sizes(ending.outputs)
@@ -132,6 +144,18 @@ def filled(carried: Carried, counters: Counters) -> list[tuple[str, int, str]]:
         mapped = conform is not None and conform.value(name) is not None
         found.append((name, held, f"{held / count:.1%}" if count and (held or mapped) else "not mapped"))
     return found
+
+
+def picture(carried: Carried, store: Store) -> MetadataValue[Any] | None:
+    """Where the rows are, as a picture that Dagster shows: linked where the store has an address, else held, small."""
+    kept = carried.ending.outputs.get("preview")
+    address = store.url(kept["key"]) if kept else ""
+    if address.startswith(("http://", "https://")):
+        return MetadataValue.md(f"![where its rows are]({address})")
+    held = carried.result.glimpse if carried.result is not None else b""
+    if not held:
+        return None
+    return MetadataValue.md(f"![where its rows are](data:image/png;base64,{base64.b64encode(held).decode()})")
 
 
 def glimpse(carried: Carried, store: Store) -> MetadataValue[Any] | str | None:

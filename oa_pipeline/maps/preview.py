@@ -19,6 +19,7 @@ EDGED = 3.0  # ... and of one with an edge
 SPOT = 0.55  # how much one point darkens its pixel where many lie closer than that
 MOST_CIRCLES = 20_000  # drawn one by one; more of them flow together
 COLOURS = 64  # of the file
+GLIMPSE = 334  # pixels of the width of what events hold
 # Outlines by kind, the faintest first: colour and width in pixels of the page.
 LINES = (
     ("county", palette.COUNTY_LINE, 0.5),
@@ -32,8 +33,8 @@ Box = tuple[float, float, float, float]
 Outlines = Callable[[Box], Iterable[Any]]
 
 
-def render(chunks: Chunks, outlines: Outlines, *, width: int = WIDTH, fineness: int = FINENESS) -> bytes | None:
-    """The PNG, `width` times `fineness` pixels wide and as high as the points ask for; None where none is on earth.
+def render(chunks: Chunks, outlines: Outlines, *, width: int = WIDTH, fineness: int = FINENESS) -> Image.Image | None:
+    """The picture, `width` times `fineness` pixels wide and as high as the points ask for; None if none is on earth.
 
     `chunks` gives longitudes and latitudes, the same each time it is called. `outlines` gives what may lie within
     west, south, east, north, with a `code`, a `kind` and a `shape` each.
@@ -45,15 +46,22 @@ def render(chunks: Chunks, outlines: Outlines, *, width: int = WIDTH, fineness: 
     counts = _counts(chunks, frame)
     radius = CIRCLE / frame.metres
     if np.count_nonzero(counts) <= MOST_CIRCLES:
-        picture = _circles(picture, counts, max(radius, SMALL))
-    elif radius < SMALL:
-        picture = _spots(picture, counts, radius)
-    else:
-        picture = _areas(picture, counts, radius)
-    few = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        return _circles(picture, counts, max(radius, SMALL))
+    return _spots(picture, counts, radius) if radius < SMALL else _areas(picture, counts, radius)
+
+
+def png(picture: Image.Image, colours: int = COLOURS) -> bytes:
+    """The picture as a file."""
+    few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     out = io.BytesIO()
     few.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def glimpse(picture: Image.Image) -> bytes:
+    """The same, small enough to be kept in an event."""
+    size = (GLIMPSE, max(1, round(picture.height * GLIMPSE / picture.width)))
+    return png(picture.resize(size, Image.Resampling.BOX), 16)
 
 
 def _counts(chunks: Chunks, frame: Frame) -> np.ndarray:

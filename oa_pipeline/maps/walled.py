@@ -19,7 +19,7 @@ from ..convert.task import Outcome, Output, Task
 from . import boundaries, preview
 from .dotmap.lines import ATTRIBUTES, batches, places, text
 
-PREVIEW, LINES = "preview.png", "dots.geojsonl"
+PREVIEW, GLIMPSE, LINES = "preview.png", "glimpse.png", "dots.geojsonl"
 _POINTS, _CHUNK = ".points", 1 << 19
 Tell = Callable[[dict[str, Any]], None]
 
@@ -50,8 +50,10 @@ def make(task: Task, work: Path, tell: Tell) -> Outcome:
     if lines is not None:
         outputs["lines"] = lines.close()
     if "preview" in task.formats and (picture := preview.render(_spooled(points), boundaries.outlines)) is not None:
-        (work / PREVIEW).write_bytes(picture)
+        (work / PREVIEW).write_bytes(preview.png(picture))
+        (work / GLIMPSE).write_bytes(preview.glimpse(picture))
         outputs["preview"] = described(work / PREVIEW, rows)
+        outputs["glimpse"] = described(work / GLIMPSE)
     return Outcome(None, rows=rows, outputs=outputs)
 
 

@@ -34,7 +34,7 @@ def clear(folder: Path, protocol: Protocol | None, keep: Path | None = None) -> 
 def names_of(task: Task) -> Mapping[str, str]:
     """The files that a task may make, by kind."""
     if task.what == "maps":
-        return {"preview": "preview.png", "lines": "dots.geojsonl"}
+        return {"preview": "preview.png", "glimpse": "glimpse.png", "lines": "dots.geojsonl"}
     return {
         "geojson": "out.geojson" if task.plain_geojson else "out.geojson.gz",
         "csv": f"{PurePosixPath(task.member or task.source).name}.zip",

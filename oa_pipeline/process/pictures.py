@@ -30,6 +30,7 @@ from .wanted import Wanted
 WORK = "maps"
 TILES = "slippymap.pmtiles"
 LAYER, NAME, DROP_RATE, HIGHEST = "dots", "OpenAddresses Dots", 3, 14
+MOST_OF_GLIMPSE = 48 * 1024  # bytes
 THREADS = "2"  # several runs share a machine
 MAY_TILE = replace(TILING, memory=16 * GIB, file_bytes=16 * GIB)
 OnProgress = Callable[[str, int, int | None], None]
@@ -37,12 +38,16 @@ OnProgress = Callable[[str, int, int | None], None]
 
 @dataclass(slots=True)
 class Maps:
-    """What came of it. `facts`: of `preview` and `slippy map`, for index.json; `warnings`: why one is missing."""
+    """What came of it. `facts`: of `preview` and `slippy map`, for index.json; `warnings`: why one is missing.
+
+    `glimpse`: the preview, small; b"" where it is not small enough to be kept in an event.
+    """
 
     outputs: dict[str, Output] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    glimpse: bytes = b""
 
     def missing(self, name: str, error: Exception) -> None:
         """Notes why there is no such map."""
@@ -144,10 +149,18 @@ def _picture(
     maps.seconds["preview"] = round(time.monotonic() - began, 3)
     if "preview" in outcome.outputs:
         maps.outputs["preview"] = outcome.outputs["preview"]
+        maps.glimpse = _taken(folder / "glimpse.png")
         maps.facts["preview"] = {"points": outcome.outputs["preview"].rows, "seconds": maps.seconds["preview"]}
     elif wanted.preview:
         maps.missing("preview", MapError("no row has a place"))
     return _lines(outcome, folder, maps) if wanted.tiles else None
+
+
+def _taken(path: Path) -> bytes:
+    """The bytes of a small file, which is removed."""
+    held = path.read_bytes() if path.is_file() and path.stat().st_size <= MOST_OF_GLIMPSE else b""
+    path.unlink(missing_ok=True)
+    return held
 
 
 def _lines(outcome: Outcome, folder: Path, maps: Maps) -> Path | None:

@@ -37,7 +37,7 @@ NO_MAPS = Wanted()
 class Result:
     """How a run ended and which files it left in its folder, by kind: cache, geojson, csv, parquet, sample, log, index.
 
-    `transient`: the same run may succeed later (the publisher's server was unwell).
+    `transient`: the same run may succeed later (the publisher's server was unwell). `glimpse`: a small preview, PNG.
     """
 
     fetched: Fetched | None
@@ -46,6 +46,7 @@ class Result:
     files: Mapping[str, Path]
     transient: bool = False
     same_download: bool = False
+    glimpse: bytes = b""
 
 
 class _SameDownload(Exception):  # noqa: N818 - not a failure
@@ -110,7 +111,7 @@ def process(
         data_source, fetched, outcome, started=began, seconds=time.monotonic() - started, run=run, maps=steps.maps
     )
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient)
+    return Result(fetched, outcome, index, _files(folder, fetched, outcome), transient, glimpse=steps.glimpse)
 
 
 @contextmanager
@@ -133,6 +134,7 @@ class _Steps:
     on_progress: Callable[[str, int, int | None], None]
     wanted: Wanted
     maps: Mapping[str, Any] = field(default_factory=dict)
+    glimpse: bytes = b""
     fetched: Fetched | None = None
     known_sha256: frozenset[str] = frozenset()
     tests: tuple[dict[str, Any], ...] = ()
@@ -168,7 +170,7 @@ class _Steps:
             settings=self.settings,
             on_progress=self.on_progress,
         )
-        self.maps = drawn.facts
+        self.maps, self.glimpse = drawn.facts, drawn.glimpse
         for kind, output in sorted(drawn.outputs.items()):
             log.say(f"{kind}: {output.path}, {output.size:,} bytes, {output.rows:,} points")
         made = {kind: output for kind, output in outcome.outputs.items() if kind in self._kinds}

@@ -34,7 +34,7 @@ MANY = f"those of {MOST_LOOKED_INTO} data sources are shown"
 GONE = "the store does not give its file"
 LINKS = {
     "log": "log", "geojson": "GeoJSON", "csv": "csv zip", "parquet": "GeoParquet", "sample": "sample", "index": "index",
-    "cache": "download",
+    "cache": "download", "pmtiles": "slippy map",
 }  # fmt: skip
 
 

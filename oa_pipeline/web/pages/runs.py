@@ -26,6 +26,7 @@ PUBLIC = (
 KINDS = {
     "csv": "CSV in a zip", "geojson": "GeoJSON", "parquet": "GeoParquet", "pmtiles": "PMTiles", "sample": "sample",
     "log": "log", "index": "index", "cache": "download, as the publisher gave it", "summary": "summary", "vrt": "VRT",
+    "preview": "preview",
 }  # fmt: skip
 
 
@@ -40,6 +41,7 @@ def run(asked: Asked) -> Answer:
         "problem": problem_of(found),
         "warnings": list(found["warnings"]),
         "outputs": objects(asked, found),
+        "preview": preview(asked, found),
         "late": [
             {"status": one["status"], "found": one["found"], "at": one["at"]}
             for one in queries.late(asked.site.ledger(), number)
@@ -62,6 +64,13 @@ def objects(asked: Asked, found: Row) -> list[dict[str, Any]]:
         for kind, one in sorted(found["outputs"].items())
         if isinstance(one, dict) and isinstance(one.get("key"), str)
     ]
+
+
+def preview(asked: Asked, found: Row) -> str | None:
+    """The address of the picture of where its rows are."""
+    kept = found["outputs"].get("preview")
+    there = isinstance(kept, dict) and isinstance(kept.get("key"), str) and not found["pruned_at"]
+    return asked.site.picture_url(kept["key"]) if there else None
 
 
 def sample(asked: Asked, found: Row) -> list[list[str]]:
@@ -97,6 +106,7 @@ ENDPOINTS = (
             Field("problem", Kind.OBJECT, "text, detail and cure; null: none"),
             Field("warnings", Kind.ARRAY, "what it found odd"),
             Field("outputs", Kind.ARRAY, "its objects: kind, url, size, sha256, rows"),
+            Field("preview", Kind.STRING, "address of a picture of where its rows are; null: there is none"),
             Field("late", Kind.ARRAY, "results that came after it had been given up"),
         ),
         example="/runs/1/",
