@@ -311,7 +311,7 @@ def test_rows_outside_of_the_declared_coverage_fail_their_check(run: Any, workpl
     result = run(key)
     assert not checks(result)["declared_coverage"]
     (said,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "declared_coverage"]
-    assert said.description.startswith("1 rows lie outside of the declared coverage, Liechtenstein (LI): see whether")
+    assert said.description.startswith("rows outside of the declared coverage, Liechtenstein (LI): 1; see whether")
     assert said.metadata["rows outside"].value == 1
 
 
