@@ -28,6 +28,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "prune": ("prune", "prune", "Remove from the store what need not be kept; says what and why."),
     "coverage": ("coverage", "coverage", "Draw the maps of what is covered; says how much, and what was not matched."),
     "doctor": ("doctor", "doctor", "Check a deployment: what is wrong, where, and what to do."),
+    "dotmap": ("dotmap", "dotmap", "Make the map of all addresses; only areas that have changed are made again."),
     "settings": ("settings", "settings", "Show every setting, its value and its meaning."),
 }
 

@@ -87,6 +87,11 @@ class GitHub:
         """The name of the default branch."""
         return str(self._get("")["default_branch"])
 
+    def may_push(self) -> bool | None:
+        """Whether we may write to the repository; None where GitHub does not say, as to an App."""
+        rights = self._get("").get("permissions")
+        return bool(rights.get("push")) if isinstance(rights, Mapping) else None
+
     def head(self, branch: str, etag: str = "") -> Head | None:
         """The branch's newest commit; None where it still is the one that `etag` came with, which costs no request."""
         path = f"{self._base}/branches/{quote(branch)}"

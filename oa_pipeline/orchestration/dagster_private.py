@@ -88,6 +88,16 @@ def event_connection(instance: DagsterInstance) -> AbstractContextManager[sa.Con
     return cast("AbstractContextManager[sa.Connection]", storage.index_connection())
 
 
+def newest_storage_version() -> str:
+    """The version of its tables in PostgreSQL that the installed Dagster needs."""
+    from alembic.script import ScriptDirectory
+    from dagster_postgres.run_storage import run_storage
+    from dagster_postgres.utils import pg_alembic_config
+
+    (head,) = ScriptDirectory.from_config(pg_alembic_config(run_storage.__file__)).get_heads()
+    return head
+
+
 def instance_ref(folder: str) -> InstanceRef:
     """What dagster.yaml in this folder says, without connecting to anything: safe to have before a fork."""
     from dagster._core.instance.ref import InstanceRef

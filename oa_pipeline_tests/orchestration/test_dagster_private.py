@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
+from oa_pipeline.ledger.engine import ledger_engine
+from oa_pipeline.ledger.soundness import dagster_version
 from oa_pipeline.orchestration import dagster_private as private
 from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.orchestration.launcher import Ec2RunLauncher
+from oa_pipeline.orchestration.storage import PooledPostgresStorage
 
 TOP = Path(__file__).resolve().parents[2]
 YAML = "telemetry: {enabled: false}\n"
@@ -68,6 +71,14 @@ def test_an_instance_is_made_from_its_reference(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text(YAML)
     with private.instance_of(private.instance_ref(str(tmp_path))) as instance:
         assert instance.get_run_records() == []
+
+
+def test_the_version_that_its_tables_need_is_the_one_they_have_when_they_are_new(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OA_DATABASE_URL", empty_database)
+    PooledPostgresStorage(empty_database)
+    assert dagster_version(ledger_engine(empty_database)) == private.newest_storage_version()
 
 
 def test_a_location_is_loaded_as_a_whole() -> None:
