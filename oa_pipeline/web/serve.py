@@ -7,6 +7,8 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from .worker import Worker
+
 THREADS = 8
 REQUESTS = 5000  # then a worker process is replaced, so that a leak stays small
 SECONDS = 30
@@ -21,7 +23,7 @@ class Site(BaseApplication):  # type: ignore[misc]
         self._options: dict[str, Any] = {
             "bind": [address],
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "max_requests": REQUESTS,
             "max_requests_jitter": REQUESTS // 10,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(database: str, home: Path, **settings: str) -> Iterator[Served]:
+def served(
+    database: str, home: Path, *, program: Sequence[str] = ("-m", "oa_pipeline"), **settings: str
+) -> Iterator[Served]:
     """The site on this ledger, with these `OA_*` settings; its process is gone afterwards."""
     port = int(settings.get("OA_WEB_PORT") or free_port())
     environment = {name: value for name, value in os.environ.items() if not re.match("OA_|DAGSTER_", name)}
     environment |= {"OA_HOME": str(home), "OA_DATABASE_URL": database, "OA_DEV": "1", **settings}
     environment["OA_WEB_PORT"] = str(port)
-    process = subprocess.Popen([sys.executable, "-m", "oa_pipeline", "web"], env=environment)
+    process = subprocess.Popen([sys.executable, *program, "web"], env=environment)
     try:
         _wait(process, port)
         yield Served("127.0.0.1", port, process)
