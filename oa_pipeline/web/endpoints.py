@@ -161,6 +161,7 @@ class Endpoint:
     alternates: tuple[Link, ...] = ()  # twins that are endpoints of their own
     policy: str = "page"  # which Content-Security-Policy, see headers.POLICIES
     listed: bool = True  # in sitemap and docs
+    not_yet: bool = False  # 404 until it is made for the first time
     fresh_seconds: float = 0.0  # for which an answer that is costly to make is shown although there is something newer
     of_catalogue: bool = False  # its facts are all from the catalogue, which is a few seconds behind the ledger
 

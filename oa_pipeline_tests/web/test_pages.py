@@ -28,6 +28,7 @@ PAGES = (
     "/sources/de/berlin",
     "/sources/at/wien",
     "/runs/1/",
+    "/api/",
     "/collections/",
     "/collections/?area=asia&form=parquet",
     "/quality/",

@@ -11,9 +11,10 @@ from ...counters import Counters
 from ...errors import Problem
 from ...github.changes import Outcome as FileOutcome
 from ...github.report.outcomes import Outcome, outcome_of
-from ...ledger import jobs, queries
+from ...ledger import jobs, queries, tables
 from ...ledger.reading import Row
 from ...ledger.tables import JobStatus
+from ..columns import columns
 from ..cures import CURES
 from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
 from ..forms import json_form
@@ -281,7 +282,7 @@ ENDPOINTS = (
         twins={"json": json_form()},
         parameters=(Parameter("job", "the job's id, or a commit's sha", in_path=True, most=100), PAGE),
         result=(
-            *(Field(name, Kind.STRING, f"the ledger's {name.replace('_', ' ')}") for name in OF_JOB),
+            *columns(tables.jobs, OF_JOB),
             Field("total", Kind.INTEGER, "data sources in it"),
             Field("outcomes", Kind.OBJECT, "data sources by outcome"),
             Field("files", Kind.ARRAY, "path, outcome, detail and findings of each changed file"),

@@ -146,6 +146,7 @@ ENDPOINTS = (
             Field("vector_layers", Kind.ARRAY, "the layer and its attributes"),
         ),
         cache=Cache.POINTER,
+        not_yet=True,
     ),
     Endpoint(
         "/runs/<number>/map/",

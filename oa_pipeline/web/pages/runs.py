@@ -8,6 +8,8 @@ from typing import Any
 from ...errors import PublishError
 from ...ledger import queries
 from ...ledger.reading import Row
+from ...ledger.tables import runs
+from ..columns import columns
 from ..cures import problem_of
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
@@ -102,7 +104,7 @@ ENDPOINTS = (
         twins={"json": json_form()},
         parameters=(Parameter("number", "the run's number", Kind.INTEGER, least=1, most=MOST, in_path=True),),
         result=(
-            *(Field(name, Kind.STRING, f"the ledger's {name.replace('_', ' ')}") for name in PUBLIC),
+            *columns(runs, PUBLIC),
             Field("problem", Kind.OBJECT, "text, detail and cure; null: none"),
             Field("warnings", Kind.ARRAY, "what it found odd"),
             Field("outputs", Kind.ARRAY, "its objects: kind, url, size, sha256, rows"),
