@@ -27,7 +27,8 @@ from .site import Site
 
 REST = 2.0  # seconds for which a database that did not answer is left alone
 NOTICE = b"<!--notice-->"  # in every page, where it would say that it is old
-STALE_SECONDS = 15
+STALE = "public, max-age=15, stale-if-error=86400"
+LED = "\nled to"  # after an address: what is kept is where it led
 PAGE_FORM = page_form()
 log = logging.getLogger(__name__)
 _started = time.time()
@@ -86,7 +87,11 @@ def respond(
             asked = Asked(site, endpoint, path, asked_values, version)
             answer = endpoint.facts(asked)
             if isinstance(answer, Elsewhere):
-                return _elsewhere(endpoint, answer, form)
+                location = _elsewhere(endpoint, answer, form)
+                modified = _modified(version)
+                led = Page.of(location.encode(), content_type="", tag=tag, modified=modified, made=time.time())
+                site.kept.put(address + LED, led)
+                return led_to(location, answer.status, endpoint.cache.value)
             page = _render(answer, asked, form or PAGE_FORM, tag)
             site.kept.put(address, page)
     except PublishError as error:
@@ -145,25 +150,26 @@ def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float)
     return response
 
 
-def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> Response:
-    """The redirect; who asked for a twin of a page is led to the other page's twin."""
+def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> str:
+    """Where it leads; who asked for a twin of a page is led to the other page's twin."""
     extension = next((name for name, twin in endpoint.twins.items() if twin is form), "")
-    location = twin_path(answer.location, extension) if extension else answer.location
-    return led_to(location, answer.status, endpoint.cache)
+    return twin_path(answer.location, extension) if extension else answer.location
 
 
-def led_to(location: str, status: int, cache: Cache) -> Response:
+def led_to(location: str, status: int, cache: str) -> Response:
     """A redirect without a body: no page, so that pages of other sites may follow it."""
     response = Response(status=status)
     del response.headers["Content-Type"]
     response.headers["Location"] = location
-    response.headers["Cache-Control"] = cache.value
+    response.headers["Cache-Control"] = cache
     return response
 
 
 def _stale(site: Site, address: str, error: PublishError) -> Response:
     """The page as it was rendered last, and a word that it is old. Raises the error where there is none."""
-    page = site.kept.last(address)
+    page, led = site.kept.last(address), site.kept.last(address + LED)
+    if led is not None and (page is None or page.made < led.made):
+        return led_to(led.body.decode(), HTTPStatus.FOUND, STALE)
     if page is None:
         raise error
     made = datetime.fromtimestamp(page.made, UTC)
@@ -175,7 +181,7 @@ def _stale(site: Site, address: str, error: PublishError) -> Response:
     response = Response(marked, content_type=page.content_type)
     response.headers["Warning"] = '110 - "Response is Stale"'
     response.headers["Age"] = str(max(0, int(time.time() - page.made)))
-    response.headers["Cache-Control"] = f"public, max-age={STALE_SECONDS}, stale-if-error=86400"
+    response.headers["Cache-Control"] = STALE
     response.headers["Vary"] = "Accept-Encoding"
     if page.links:
         response.headers["Link"] = page.links

@@ -66,7 +66,7 @@ def _led(site: Site, store: Store, key: str) -> Response:
         head = request.method == "HEAD"
         location = store.signed_url(key, seconds=SIGNED_SECONDS, head=head, disposition=_disposition(key))
         cache = Cache.NEVER
-    return led_to(location, HTTPStatus.FOUND, cache)
+    return led_to(location, HTTPStatus.FOUND, cache.value)
 
 
 def _picture(store: Store, key: str) -> Response:

@@ -19,6 +19,7 @@ from oa_pipeline.ledger.builds import Artifact, Tile, begin_build, publish_artif
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.partitions import record_renames
 from oa_pipeline.ledger.tables import RunStatus, sets
+from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import MINUTE, NOW, declare, run
@@ -149,6 +150,21 @@ def test_without_a_complete_set_there_is_no_latest_one(client: FlaskClient) -> N
 def test_a_redirect_costs_few_questions_and_none_when_it_is_known(visitor: FlaskClient) -> None:
     tagged = visitor.get("/index.json").headers["Last-Modified"]
     assert visitor.get("/latest/set", headers={"If-Modified-Since": tagged}).status_code == 304
+
+
+def test_downloads_go_on_while_the_database_is_away(engine: sa.Engine, settings: Settings) -> None:
+    run(engine, declare(engine, KEY), outputs=outputs("runs/1/", SOURCE))
+    reader = create_app(site=Site(settings)).test_client()
+    address = f"/latest/run/{SOURCE}.zip"
+    location = reader.get(address).headers["Location"]
+    with engine.begin() as connection:
+        connection.execute(sa.text("LOCK TABLE oa.runs IN ACCESS EXCLUSIVE MODE"))
+        restarted = create_app(site=Site(settings)).test_client()  # what is on disk is left
+        for each in (reader, restarted):
+            answer = each.get(address)
+            assert (answer.status_code, answer.headers["Location"]) == (302, location)
+            assert "max-age=15" in answer.headers["Cache-Control"]
+        assert reader.get(f"/latest/run/{SOURCE}.parquet").status_code == 503
 
 
 WHOLE = {"Content-Length": str(len(BODY)), "Accept-Ranges": "bytes", "Content-Type": "application/zip"}
