@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...ledger import builds, sets, snapshot
-from ...ledger.reading import Row
+from ...ledger import builds, changes, sets, snapshot
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link
 from ..forms import JSON, json_form, text_form
 from ..state import COLUMNS, state_text, whole
+from .changes import KINDS, change
+from .collections import LICENCES as LICENCE_WORDS
+from .collections import collection
 
 LICENCES = {"": "Freely Shareable", "sa": "Share-Alike Required"}
 SMALLEST = 1024  # bytes: a smaller zip holds nothing but a note
@@ -21,7 +23,7 @@ LAYER = "addresses"
 
 
 def home(asked: Asked) -> Answer:
-    """Totals by layer, the regional files, the last results, and the set that is at work."""
+    """Totals by layer, the regional files, what has changed, the last results, and the set that is at work."""
     site = asked.site
     rows = site.catalogue(asked.version).rows
     ledger = site.ledger()
@@ -34,12 +36,13 @@ def home(asked: Asked) -> Answer:
         "sources": len({one.source for one in rows}),
         "areas": len({one.area for one in rows}),
         "newest": max((one.good_at for one in rows if one.good_at), default=None),
-        "collections": [_collection(asked, one) for one in builds.current_zips(ledger)],
+        "collections": [collection(asked, one) for one in builds.current_zips(ledger) if one["form"] == "zip"],
+        "changes": [change(asked, one) for one in changes.changes(ledger, limit=RECENT).found],
         "recent": [{name: getattr(one, name) for name in ("key", "run_id", "state", "rows", "problem", "ended_at")}
                    for one in recent],
         "set": {name: newest_set[name] for name in ("id", "status", "started_at", "ended_at")} if newest_set else None,
     }  # fmt: skip
-    return Answer(data)
+    return Answer(data, only_page={"kinds": KINDS, "licences": LICENCE_WORDS})
 
 
 def layers(rows: Sequence[Standing]) -> list[dict[str, Any]]:
@@ -53,11 +56,6 @@ def layers(rows: Sequence[Standing]) -> list[dict[str, Any]]:
         {"layer": layer, "rows": total[layer], "data_sources": counts[layer], "with_result": good[layer]}
         for layer in sorted(counts, key=lambda layer: (layer != LAYER, layer))
     ]
-
-
-def _collection(asked: Asked, found: Row) -> dict[str, Any]:
-    names = ("area", "licence", "layer", "form", "size", "rows", "sources", "sha256", "created_at")
-    return {**{name: found[name] for name in names}, "url": whole(asked, found["key"])}
 
 
 def state(asked: Asked) -> Answer:
