@@ -8,11 +8,13 @@ from dagster import Definitions, define_asset_job, in_process_executor
 
 from .assets.collections import collections
 from .assets.coverage import coverage
+from .assets.dotmap import dotmap
 from .assets.proposal import proposal
 from .assets.source import source
 from .assets.statistics import statistics
 from .assets.tile_index import tile_index
 from .automation.collecting import collections_job, collections_schedule, collections_sensor
+from .automation.dotmap import dotmap_job, dotmap_schedule
 from .automation.github import github_sensors
 from .automation.mapping import coverage_job, coverage_schedule
 from .automation.nightly import nightly_jobs, nightly_schedules
@@ -39,10 +41,10 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
         executor_def=in_process_executor,
         description="Processes one data source as a pull request proposes it. Started by the sensor `pull_requests`.",
     )
-    collect, nightly, draw = collections_job(), nightly_jobs(), coverage_job()
+    collect, nightly, draw, dots = collections_job(), nightly_jobs(), coverage_job(), dotmap_job()
     parts: dict[str, Any] = {
-        "assets": [source, proposal, weekly_set, collections, tile_index, statistics, coverage],
-        "jobs": [process, check, probe, collect, draw, *nightly],
+        "assets": [source, proposal, weekly_set, collections, tile_index, statistics, coverage, dotmap],
+        "jobs": [process, check, probe, collect, draw, dots, *nightly],
         "sensors": [
             sources_sensor(settings.sync_seconds),
             lost_runs,
@@ -55,6 +57,7 @@ def build_defs(*, workplace: Workplace | None = None, **overrides: Any) -> Defin
             collections_schedule(settings, collect),
             *nightly_schedules(settings, nightly),
             coverage_schedule(settings, draw),
+            dotmap_schedule(settings, dots),
         ],
         # One process a run: a step of its own would start Python a second time for nothing.
         "executor": in_process_executor,

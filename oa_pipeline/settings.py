@@ -171,6 +171,18 @@ class Settings:
     coverage_schedule: str = _setting(
         "40 * * * *", _cron, "when maps of what is covered are drawn, if anything has changed, in cron's words and UTC"
     )
+    dotmap_schedule: str = _setting(
+        "0 11 */5 * *", _cron, "when the dotmap is made, if any result has changed, in cron's words and UTC"
+    )
+    dotmap_seconds: int = _setting(
+        6 * 3600, _amount, "longest turn of tippecanoe over the addresses of a country or state, in seconds"
+    )
+    mapbox_user: str = _setting("", str, "Mapbox's user, to whom the dotmap is sent; empty: only the site serves it")
+    mapbox_token: str = _setting("", str, "... that user's secret token, with the scope uploads", secret=True)
+    mapbox_tileset: str = _setting("", str, "... and the tileset, as user.name")
+    mapbox_api: str = _setting("https://api.mapbox.com", _address, "Mapbox's API")
+    mapbox_s3_endpoint: str = _setting("", str, "another S3 than Amazon's, in which Mapbox takes files")
+    mapbox_seconds: int = _setting(6 * 3600, _amount, "how long Mapbox may take to make its tileset, in seconds")
     keep_days: int = _setting(
         90, _days, "days for which every result is kept; after that one good one a month of each data source"
     )

@@ -18,10 +18,11 @@ def former_stays(workplace: Workplace) -> Iterator[None]:
     from ..errors import OAError
     from ..orchestration import attempt
     from ..orchestration.collect import NotCopied
+    from ..publish.dotmap.build import Unfinished
 
     try:
         yield
     except OAError as error:
         attempt.leave_if_lost(workplace.ledger())
-        said = str(error) if isinstance(error, NotCopied) else f"What was published before stays: {error}"
+        said = str(error) if isinstance(error, NotCopied | Unfinished) else f"What was published before stays: {error}"
         raise Failure(said, allow_retries=False) from error

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from pmtiles.tile import (
     Compression,
@@ -47,6 +47,16 @@ class Archive:
         self._read, self._window = read, window
         self.header = _header(read(0, HEADER_BYTES))
         self._held, self._start = b"", 0
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> Archive:
+        """The archive in a file that is open."""
+
+        def read(start: int, stop: int) -> bytes:
+            file.seek(start)
+            return file.read(stop - start)
+
+        return cls(read)
 
     @property
     def bounds(self) -> Bounds:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from .archive import Archive, Bounds, zoom_of
@@ -40,17 +41,27 @@ def merge(
     """Writes all tiles of the archives, which are one at least, to each of the sinks, and closes these.
 
     A shared tile's features are in the order of the archives; where they are too many for `most_bytes`, some go,
-    evenly. Raises BrokenArchive and BrokenTile; whoever opened the sinks aborts them then.
+    evenly. On an error nothing of the sinks is left. Raises BrokenArchive and BrokenTile.
     """
-    boxes = [archive.bounds for archive in archives]
-    west, south, east, north = (
-        choose(side) for choose, side in zip((min, min, max, max), zip(*boxes, strict=True), strict=True)
-    )
+    boxes = zip(*(archive.bounds for archive in archives), strict=True)
+    west, south, east, north = (choose(side) for choose, side in zip((min, min, max, max), boxes, strict=True))
     done = Merge((west, south, east, north))
+    try:
+        _copy(archives, sinks, most_bytes, done, say)
+        for sink in sinks:
+            sink.close(done.bounds, {**metadata, "features_dropped": _by_zoom(metadata, done)})
+    except BaseException:
+        for sink in sinks:
+            sink.abort()
+        raise
+    return done
+
+
+def _copy(archives: Sequence[Archive], sinks: Sequence[Sink], most_bytes: int, done: Merge, say: Say) -> None:
     total = sum(archive.header["addressed_tiles_count"] for archive in archives)
     read = 0
     streams = [_numbered(place, archive) for place, archive in enumerate(archives)]
-    for number, group in groupby(heapq.merge(*streams), key=lambda found: found[0]):
+    for number, group in groupby(heapq.merge(*streams), key=itemgetter(0)):
         tiles = [data for _, _, data in group]
         data = tiles[0] if len(tiles) == 1 else _together(number, tiles, most_bytes, done)
         for sink in sinks:
@@ -59,10 +70,7 @@ def merge(
         read += len(tiles)
         if not done.tiles % TOLD:
             say(read, total)
-    for sink in sinks:
-        sink.close(done.bounds, {**metadata, "features_dropped": _by_zoom(metadata, done)})
     say(total, total)
-    return done
 
 
 def _numbered(place: int, archive: Archive) -> Iterator[tuple[int, int, bytes]]:

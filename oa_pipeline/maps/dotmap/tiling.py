@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from ..tippecanoe import make_tiles
-from .archive import Archive, Read
+from ..tippecanoe import LIMITS, Made, make_tiles
+from .archive import Archive
 from .lines import ATTRIBUTES, lines
-from .merging import Merge, merge
-from .writing import PmtilesWriter, Sink
+from .merging import merge
+from .writing import PmtilesWriter
 
 if TYPE_CHECKING:
     from ...convert.sandbox import Converter
@@ -30,6 +29,8 @@ LOW = (f"--maximum-zoom={HIGHEST - 1}", "--minimum-zoom=0", "--exclude-all", *_S
 HIGH = (f"--maximum-zoom={HIGHEST}", f"--minimum-zoom={HIGHEST}", *(f"--include={name}" for name in ATTRIBUTES), *_SAME)
 BY_DESIGN = "dropped_by_rate"
 AREA = "area.pmtiles"
+THREADS = 64  # at most that its CPU time is good for
+Say = Callable[[int], None]  # percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,25 @@ class Tiled:
 
 
 def tiles_of(
-    sandbox: Converter, sources: Sequence[Path], folder: Path, *, seconds: float, program: str = ""
+    sandbox: Converter,
+    sources: Sequence[Path],
+    folder: Path,
+    *,
+    seconds: float,
+    program: str = "",
+    say: Say = lambda percent: None,
 ) -> Tiled | None:
     """Makes `folder`/area.pmtiles of the addresses in these GeoParquet files; None where none of them is on the map.
 
     `folder` is empty but for them. Raises MapError, and Unreadable for a file that is not one of ours.
     """
-    made = []
+    made: list[Made] = []
+    limits = replace(LIMITS, cpu_seconds=round(THREADS * seconds))
+
+    def tell(what: str, percent: float) -> None:
+        if what == "tiles":
+            say(round(50 * len(made) + percent / 2))
+
     for name, arguments in (("low", LOW), ("high", HIGH)):
         blocks = lines(sources, attributes=arguments is HIGH)
         first = next(blocks, None)
@@ -58,9 +71,13 @@ def tiles_of(
             return None
         work = folder / name
         work.mkdir()
-        made.append(make_tiles(sandbox, work, arguments, chain([first], blocks), seconds=seconds, path=program))
+        fed = chain([first], blocks)
+        made.append(
+            make_tiles(sandbox, work, arguments, fed, seconds=seconds, limits=limits, path=program, on_progress=tell)
+        )
     path = folder / AREA
-    merged = together([each.path for each in made], [PmtilesWriter(path)], {"vector_layers": vector_layers()})
+    with made[0].path.open("rb") as low, made[1].path.open("rb") as high:
+        merged = merge([Archive.of(low), Archive.of(high)], [PmtilesWriter(path)], {"vector_layers": vector_layers()})
     for each in made:
         shutil.rmtree(each.path.parent)
     dropped: Counter[int] = Counter()
@@ -70,30 +87,10 @@ def tiles_of(
     return Tiled(path, made[0].features, merged.tiles, {z: n for z, n in sorted(dropped.items()) if n}, spent)
 
 
-def together(paths: Sequence[Path], sinks: Sequence[Sink], metadata: Mapping[str, Any]) -> Merge:
-    """Merges archives that are files. On any error nothing of the sinks is left."""
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(path.open("rb")) for path in paths]
-        try:
-            return merge([Archive(_reader(file)) for file in files], sinks, metadata)
-        except BaseException:
-            for sink in sinks:
-                sink.abort()
-            raise
-
-
 def vector_layers() -> list[dict[str, Any]]:
     """What the tiles hold, as their readers want to be told."""
     fields = {name: "String" for name in ATTRIBUTES}
     return [{"id": LAYER, "description": "", "minzoom": 0, "maxzoom": HIGHEST, "fields": fields}]
-
-
-def _reader(file: BinaryIO) -> Read:
-    def read(start: int, stop: int) -> bytes:
-        file.seek(start)
-        return file.read(stop - start)
-
-    return read
 
 
 def _too_many(causes: Mapping[str, int]) -> int:

@@ -1,0 +1,82 @@
+"""The asset `dotmap`: every address a dot. What is done stands in `publish.dotmap`."""
+
+# Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+from typing import TYPE_CHECKING, Any
+
+from dagster import AssetExecutionContext, AssetKey, Config, DataVersion, MaterializeResult, ResourceParam, asset
+from pydantic import Field
+
+from .. import __version__
+from ..orchestration.workplace import Workplace
+from .keeping import former_stays
+from .source import SOURCE
+
+if TYPE_CHECKING:
+    from ..publish.dotmap.build import Dotmap
+    from ..publish.store import Store
+
+DOTMAP = AssetKey("dotmap")
+MOST_LINES = 50  # of a table; every event is stored for good
+MIB = 1024 * 1024
+
+
+class DotmapConfig(Config):
+    """What a person may ask of a run in the launchpad."""
+
+    force: bool = Field(default=False, description="Make the tiles of all areas anew, though nothing has changed.")
+
+
+@asset(
+    key=DOTMAP,
+    deps=[SOURCE],
+    code_version=__version__,
+    group_name="collections",
+    kinds={"python"},
+    owners=["team:openaddresses"],
+    description=(
+        "Every address a dot, as vector tiles of the world. Only countries and states whose results have changed are "
+        "made again. Sent to Mapbox where OA_MAPBOX_USER names an account."
+    ),
+)
+def dotmap(
+    context: AssetExecutionContext, config: DotmapConfig, workplace: ResourceParam[Workplace]
+) -> MaterializeResult[Any]:
+    """Brings the dotmap up to date."""
+    from ..orchestration.dotmap import make_dotmap
+
+    with former_stays(workplace):
+        done = make_dotmap(workplace, dagster_run_id=context.run.run_id, force=config.force)
+    return MaterializeResult(metadata=metadata_of(done, workplace.store()), data_version=DataVersion(done.version[:16]))
+
+
+def metadata_of(done: "Dotmap", store: "Store") -> dict[str, Any]:
+    """What a person wants to see of the dotmap that is current now."""
+    from .metadata import address, table
+
+    facts = done.facts
+    made = set(facts["made"]) if done.made else set()
+    areas = sorted(done.areas, key=lambda area: -area["rows"])[:MOST_LINES]
+    found: dict[str, Any] = {
+        "status": f"build {done.build}" if done.made else f"unchanged since build {done.build}",
+        "dagster/row_count": facts["rows"],
+        "sources": facts["sources"],
+        "tiles": facts["tiles"],
+        "tiles of several areas": facts["shared"],
+        "areas": facts["areas"],
+        "areas made": len(made),
+        "largest areas": table(
+            ("area", "addresses", "sources", "tiles", "MiB", "made now"),
+            [
+                (a["area"], a["rows"], a["sources"], a["tiles"], round(a["size"] / MIB, 3), a["area"] in made)
+                for a in areas
+            ],
+        ),
+        "features that were too many": sum(facts["dropped"].values()),
+        "... by zoom": table(("zoom", "features"), [(int(zoom), count) for zoom, count in facts["dropped"].items()]),
+        "left out": len(done.left_out),
+        "left out, and why": table(("key", "why"), done.left_out[:MOST_LINES]),
+        "MiB": round(sum(file["size"] for file in done.files) / MIB, 3),
+        "Mapbox": facts.get("mapbox", {}).get("tileset"),
+        **{file["name"]: address(store.url(file["key"])) for file in done.files},
+    }
+    return {name: value for name, value in found.items() if value is not None}
