@@ -45,6 +45,7 @@ def test_licences_of_what_is_packaged_are_packaged_with_it() -> None:
 def test_every_shape_is_valid_on_the_earth_and_of_polygons(file: str) -> None:
     shapes = [one.shape for one in boundaries.features(file)]
     assert shapely.is_valid(shapes).all()
+    assert not shapely.is_empty(shapes).any()
     assert {shape.geom_type for shape in shapes} == {"Polygon", "MultiPolygon"}
     west, south, east, north = shapely.total_bounds(shapes)
     assert west >= -180

@@ -13,6 +13,7 @@ POLE = 90.0
 NEAR_POLE = 89.9  # a ring that stays beyond it is the pole itself, drawn as a line
 DECIMALS = 4  # finer than the files' own grid
 MOST_DEGENERATE = 3  # points, the first one twice: no area
+SPOT = 0.005  # degrees around what was simplified to nothing
 SLIVER = 1e-6  # square degrees: what a repair leaves along a line
 
 
@@ -23,7 +24,8 @@ def features(topology: Mapping[str, Any], name: str) -> Iterator[tuple[str, str,
         many = {"MultiPolygon": held.get("arcs"), "Polygon": [held.get("arcs")]}.get(held["type"])
         if many is None:
             raise ValueError(f"{held['type']} is no polygon")
-        parts = [part for polygon in many for part in cut([_ring(arcs, ring) for ring in polygon])]
+        rings = [[_ring(arcs, ring) for ring in polygon] for polygon in many]
+        parts = [part for polygon in rings for part in cut(polygon)] or [_spot(rings)]
         yield str(held.get("id", "")), held.get("properties", {}).get("name", ""), whole(parts)
 
 
@@ -35,6 +37,12 @@ def _arcs(topology: Mapping[str, Any]) -> list[np.ndarray]:
 def _ring(arcs: Sequence[np.ndarray], numbers: Sequence[int]) -> np.ndarray:
     parts = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
     return np.vstack([parts[0], *(part[1:] for part in parts[1:])])
+
+
+def _spot(polygons: Sequence[Sequence[np.ndarray]]) -> Any:
+    """What was simplified to a line, as the small box around it."""
+    west, south, east, north = shapely.total_bounds(shapely.linestrings(np.vstack([ring for (ring, *_) in polygons])))
+    return shapely.box(west - SPOT, south - SPOT, east + SPOT, north + SPOT)
 
 
 def cut(rings: Sequence[np.ndarray]) -> list[Any]:
