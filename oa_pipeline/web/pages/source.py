@@ -21,7 +21,7 @@ from .runs import objects
 PER = 30
 MOST = 2**63 - 1  # the ledger counts no further
 # The extension of the stable address, by the kind of output.
-LATEST = {"csv": "zip", "geojson": "geojson.gz", "parquet": "parquet", "pmtiles": "pmtiles"}
+LATEST = {"csv": "zip", "geojson": "geojson.gz", "parquet": "parquet", "pmtiles": "pmtiles", "slippymap": "pmtiles"}
 OF_RUN = (
     "id", "newest", "status", "problem", "rows", "code_version", "commit_sha", "blob_sha", "content_hash", "copy_of",
     "confirmed", "confirmed_at", "started_at", "ended_at", "pull_request", "pruned_at",
