@@ -116,7 +116,10 @@ class Settings:
     store: str = _setting("", str, "where results go: s3://bucket/prefix or a folder; empty: OA_HOME/store")
     s3_endpoint: str = _setting("", str, "another S3 endpoint than Amazon's")
     store_url: str = _setting(
-        "", _address, "public address of what lies in OA_STORE, as links name it; empty: the bucket's own, or file:, and the site gives files out itself"
+        "",
+        _address,
+        "public address of what lies in OA_STORE, as links name it; empty: the bucket's own, or file:, and the site "
+        "gives files out itself",
     )
     logs_bucket: str = _setting(
         "", str, "the bucket of what runs print, which production's dagster.yaml names by this variable"

@@ -62,7 +62,8 @@ def sources(asked: Asked) -> Answer:
 def _sitemap(answer: Answer, asked: Asked) -> str:
     from .pages import ENDPOINTS
 
-    paths = [one.path for one in ENDPOINTS if one.listed and one.fixed and one.template and not one.path.startswith(CLOSED)]
+    pages = [one.path for one in ENDPOINTS if one.listed and one.fixed and one.template]
+    paths = [path for path in pages if not path.startswith(CLOSED)]
     paths += [f"/sources/{quote(source)}" for source in answer.data["sources"]]
     urls = "\n".join(xml("<url><loc>{}</loc></url>", asked.site.url(path)) for path in paths[:MOST])
     return f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}\n</urlset>\n'
