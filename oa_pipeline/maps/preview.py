@@ -14,8 +14,8 @@ from .spread import Chunks, Frame, frame_of, on_earth
 
 WIDTH, FINENESS = 668, 2  # pixels of the page, and how many of the picture make one
 CIRCLE = 15.0  # metres around a point, as the map measures them
-SMALL = 2.0  # pixels: the least radius of a circle that is drawn by itself
-EDGED = 3.0  # ... and of one with an edge
+SMALL = 1.0  # pixels of the page: the least radius of a circle that is drawn by itself
+EDGED = 1.5  # ... and of one with an edge
 SPOT = 0.55  # how much one point darkens its pixel where many lie closer than that
 MOST_CIRCLES = 20_000  # drawn one by one; more of them flow together
 COLOURS = 64  # of the file
@@ -45,9 +45,12 @@ def render(chunks: Chunks, outlines: Outlines, *, width: int = WIDTH, fineness: 
     picture = _ground(frame, outlines, fineness)
     counts = _counts(chunks, frame)
     radius = CIRCLE / frame.metres
+    edged = radius >= EDGED * fineness
     if np.count_nonzero(counts) <= MOST_CIRCLES:
-        return _circles(picture, counts, max(radius, SMALL))
-    return _spots(picture, counts, radius) if radius < SMALL else _areas(picture, counts, radius)
+        return _circles(picture, counts, max(radius, SMALL * fineness), edged=edged)
+    if radius < SMALL * fineness:
+        return _spots(picture, counts, radius)
+    return _areas(picture, counts, radius, edged=edged)
 
 
 def png(picture: Image.Image, colours: int = COLOURS) -> bytes:
@@ -122,11 +125,13 @@ def _spots(picture: Image.Image, counts: np.ndarray, radius: float) -> Image.Ima
     return _inked(picture, shade, palette.DOT)
 
 
-def _areas(picture: Image.Image, counts: np.ndarray, radius: float) -> Image.Image:
+def _areas(picture: Image.Image, counts: np.ndarray, radius: float, *, edged: bool) -> Image.Image:
     """Where so many circles lie that they flow together."""
-    whole, inner = _grown(counts > 0, radius), _grown(counts > 0, radius - 1)
-    edged = _inked(picture, whole.astype(np.float32), palette.DOT_EDGE)
-    return _inked(edged, inner.astype(np.float32), palette.DOT)
+    whole = _grown(counts > 0, radius).astype(np.float32)
+    if not edged:
+        return _inked(picture, whole, palette.DOT)
+    inner = _grown(counts > 0, radius - 1).astype(np.float32)
+    return _inked(_inked(picture, whole, palette.DOT_EDGE), inner, palette.DOT)
 
 
 def _grown(there: np.ndarray, radius: float) -> np.ndarray:
@@ -146,13 +151,13 @@ def _grown(there: np.ndarray, radius: float) -> np.ndarray:
     return grown
 
 
-def _circles(picture: Image.Image, counts: np.ndarray, radius: float) -> Image.Image:
-    """Each circle with its edge, smooth."""
+def _circles(picture: Image.Image, counts: np.ndarray, radius: float, *, edged: bool) -> Image.Image:
+    """Each circle by itself, smooth."""
     finer = 2
     large = picture.resize((picture.width * finer, picture.height * finer), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(large)
     reach = radius * finer
-    edge = palette.rgb(palette.DOT_EDGE if radius >= EDGED else palette.DOT)
+    edge = palette.rgb(palette.DOT_EDGE if edged else palette.DOT)
     for y, x in np.argwhere(counts > 0).tolist():
         across, down = (x + 0.5) * finer, (y + 0.5) * finer
         draw.ellipse(
