@@ -14,6 +14,7 @@ from .rendering import STATIC
 OURS = "oa_pipeline"
 VENDORED = STATIC / "vendor" / "vendor.json"
 LONGEST = 60  # characters: a longer "licence" is the whole text of one
+HOMES = ("homepage", "home", "source", "source code", "repository", "documentation")  # labels, the best first
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _OSI = "License :: OSI Approved :: "
 
@@ -60,9 +61,17 @@ def _python(names: list[str]) -> Iterator[dict[str, Any]]:
             "name": told["Name"],
             "version": told["Version"],
             "licence": _licence(told),
-            "url": f"https://pypi.org/project/{told['Name']}/" if name != OURS else "",
+            "url": _home(told),
             "sent": False,
         }
+
+
+def _home(told: metadata.PackageMetadata) -> str:
+    """Its own page, where it names one."""
+    named = (one.partition(",") for one in told.get_all("Project-URL") or ())
+    by_label = {label.strip().casefold(): url.strip() for label, _, url in named}
+    found = [told.get("Home-page") or "", *(by_label.get(label, "") for label in HOMES)]
+    return next((url for url in found if url.startswith("https://")), "")
 
 
 def _licence(told: metadata.PackageMetadata) -> str:
