@@ -70,7 +70,7 @@ def _home(told: metadata.PackageMetadata) -> str:
     """Its own page, where it names one."""
     named = (one.partition(",") for one in told.get_all("Project-URL") or ())
     by_label = {label.strip().casefold(): url.strip() for label, _, url in named}
-    found = [told.get("Home-page") or "", *(by_label.get(label, "") for label in HOMES)]
+    found = [*(told.get_all("Home-page") or ()), *(by_label.get(label, "") for label in HOMES)]
     return next((url for url in found if url.startswith("https://")), "")
 
 
