@@ -20,7 +20,7 @@ case $ROLE in
   web) UNITS="oa-web" ;;
   control) UNITS="oa-code oa-webserver oa-daemon oa-capacity oa-worker" ;;
   worker) UNITS="oa-worker" ;;
-  dedicated) UNITS="" ;;
+  dedicated) UNITS="oa-worker" ;;
   *) echo "there is no kind of host ${ROLE@Q}: web, control, worker, dedicated" >&2; exit 2 ;;
 esac
 
@@ -32,7 +32,7 @@ whole() {
 }
 
 packages() {
-  DEBIAN_FRONTEND=noninteractive apt-get -qy install python3-venv python3-boto3 xfsprogs logrotate
+  DEBIAN_FRONTEND=noninteractive apt-get -qy install curl python3-venv python3-boto3 xfsprogs logrotate
 }
 
 # Small instances run out of memory for a moment now and then; better slow than killed.
@@ -93,13 +93,19 @@ program() {
 
 services() {
   local units=$ROOT/etc/systemd/system options=""
-  [ "$ROLE" = worker ] && options=--ec2
+  case $ROLE in worker | dedicated) options=--ec2 ;; esac
   echo "WORKER_OPTIONS=$options" > "$ROOT/etc/oa/worker"
   mkdir -p "$units"
   install -m 644 "$HERE/units/oa-environment.service" "$units/"
   for unit in $UNITS; do
     install -m 644 "$HERE/units/$unit.service" "$units/"
   done
+  if [ "$ROLE" = dedicated ]; then
+    # Its one run done, or failed, the machine shuts down, and with that it is gone.
+    mkdir -p "$units/oa-worker.service.d"
+    printf '%s\n' '[Unit]' SuccessAction=poweroff FailureAction=poweroff '[Service]' Restart=no \
+      > "$units/oa-worker.service.d/dedicated.conf"
+  fi
   mkdir -p "$ROOT/etc/logrotate.d"
   install -m 644 "$HERE/logrotate" "$ROOT/etc/logrotate.d/oa"
   systemctl daemon-reload
@@ -109,6 +115,15 @@ services() {
     systemctl enable "$unit"
     systemctl restart "$unit"
   done
+}
+
+# An instance for one run is gone after the hours that its tag names, whatever it is doing then.
+lifespan() {
+  local token hours here=${METADATA:-http://169.254.169.254}/latest
+  token=$(curl -sf -m 5 -X PUT "$here/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 60") || token=""
+  hours=$(curl -sf -m 5 -H "X-aws-ec2-metadata-token: $token" "$here/meta-data/tags/instance/oa:hours") || hours=""
+  [[ $hours =~ ^[1-9][0-9]{0,2}$ ]] || hours=12
+  shutdown -h "+$((hours * 60))"
 }
 
 # Log lines and the fill of disks go to CloudWatch by Amazon's agent, which the release may bring.
@@ -124,6 +139,9 @@ watching() {
   "$place/bin/amazon-cloudwatch-agent-ctl" -a fetch-config -m ec2 -s -c "file:$place/etc/oa.json"
 }
 
+if [ "$ROLE" = dedicated ]; then
+  step lifespan; lifespan
+fi
 step "is the release whole"; whole
 step packages; packages
 step swap; swap

@@ -133,7 +133,7 @@ def make(wanted: Wanted) -> str:
             MinCount=1,
             MaxCount=1,
             ClientToken=wanted.token,
-            LaunchTemplate={by: wanted.template},
+            LaunchTemplate={by: wanted.template, "Version": "$Latest"},
             InstanceType=wanted.instance_type,
             InstanceInitiatedShutdownBehavior="terminate",
             MetadataOptions={

@@ -52,7 +52,7 @@ def template(means: Means) -> Verdict:
     which = {"LaunchTemplateId": name} if name.startswith("lt-") else {"LaunchTemplateName": name}
     try:
         with asking(f"how is the launch template {name}"):
-            answer = client("ec2").describe_launch_template_versions(**which, Versions=["$Default"])
+            answer = client("ec2").describe_launch_template_versions(**which, Versions=["$Latest"])
     except CloudFault as error:
         return wrong(error.detail, error.cure or "correct OA_EC2_LAUNCH_TEMPLATE")
     data: dict[str, Any] = answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]

@@ -42,7 +42,7 @@ run_launcher:
   module: oa_pipeline.orchestration.launcher
   class: Ec2RunLauncher
   config:
-    mode: local  # workers are started by hand, by a service manager or by `oa up`
+    mode: {mode}
     heartbeat_timeout_seconds: 60  # three beats; then the worker is lost
 """
 
@@ -94,6 +94,9 @@ nux:
   enabled: false  # no invitations in the UI
 """
 
+LOCAL = "local  # workers are started by hand, by a service manager or by `oa up`"
+EC2 = "ec2  # instances of the pool's group too, and where OA_EC2_LAUNCH_TEMPLATE is set one for each heavy run"
+
 # What steps print, as the UI shows it. A run's own log is output.txt, beside its results in the store.
 LOGS_IN_A_FOLDER = """\
 # What runs print (compute logs) goes into files below DAGSTER_HOME, in storage/: Dagster's own choice, not named here.
@@ -134,7 +137,7 @@ def without_workers() -> str:
 
 def with_workers(*, pull_request_slots: int = 1) -> str:
     """The dagster.yaml of `oa up` and the like. Where no pull requests come from no slot need wait for them."""
-    return _with_workers(": `oa worker`s carry the runs out.", LOGS_IN_A_FOLDER, pull_request_slots)
+    return _with_workers(": `oa worker`s carry the runs out.", LOGS_IN_A_FOLDER, pull_request_slots, LOCAL)
 
 
 def production() -> tuple[str, str]:
@@ -143,12 +146,12 @@ def production() -> tuple[str, str]:
         " in production. The hosts have it as DAGSTER_HOME/dagster.yaml, beside workspace.yaml:\n"
         "# webserver, daemon and code server on one of them, workers on all that run any."
     )
-    return _with_workers(where, LOGS_IN_S3, 1), WORKSPACE_YAML.format(socket=SOCKET_OF_PRODUCTION)
+    return _with_workers(where, LOGS_IN_S3, 1, EC2), WORKSPACE_YAML.format(socket=SOCKET_OF_PRODUCTION)
 
 
-def _with_workers(where: str, logs: str, pull_request_slots: int) -> str:
+def _with_workers(where: str, logs: str, pull_request_slots: int, mode: str) -> str:
     resume = "1  # a lost worker's run goes on once, under its own id"
-    runs = WITH_WORKERS.format(pull_request_slots=pull_request_slots)
+    runs = WITH_WORKERS.format(pull_request_slots=pull_request_slots, mode=mode)
     return DAGSTER_YAML.format(where=where, runs=runs, resume=resume, logs=logs)
 
 

@@ -57,7 +57,7 @@ def _statements() -> dict[str, list[Any]]:
 STATEMENTS = _statements()
 TLS, PLAIN = {"aws:SecureTransport": "true"}, {"aws:SecureTransport": "false"}
 BY_TEMPLATE = {"ec2:LaunchTemplate": TEMPLATE}
-OURS, THEIRS = {"aws:ResourceTag/oa-deployment": "oa"}, {"aws:ResourceTag/oa-deployment": "other"}
+OURS, THEIRS = {"aws:ResourceTag/oa:run": "0a-1b"}, {"aws:ResourceTag/Name": "other"}
 EVERYBODY, NOBODY = "anybody, public: yes", "anybody, public: no"
 
 # action, resource, context, and who may
@@ -78,6 +78,7 @@ QUESTIONS: list[tuple[str, str, dict[str, str], set[str]]] = [
     ("s3:PutObject", f"{STORE}/cache/uploads/me/1/a.zip", {}, {"web"}),
     ("s3:PutObject", f"{STORE}/cache/other", {}, set()),
     ("s3:PutObject", f"{STORE}/doctor/x", {}, {"worker", "control"}),
+    ("s3:PutObject", f"{STORE}/logs/workers/x.gz", {}, {"worker", "control"}),
     ("s3:DeleteObject", f"{STORE}/runs/7/us/ca.zip", {}, {"worker", "control"}),
     ("s3:DeleteObject", f"{STORE}/cache/uploads/me/1/a.zip", {}, set()),
     ("s3:DeleteObjectVersion", f"{STORE}/runs/7/us/ca.zip", {}, set()),
@@ -125,7 +126,7 @@ QUESTIONS: list[tuple[str, str, dict[str, str], set[str]]] = [
     ("ec2:ModifyInstanceAttribute", INSTANCE, OURS, set()),
     ("ec2:DescribeInstances", "*", {}, {"worker", "control"}),
     # telling
-    ("sns:Publish", TOPIC, {}, {"worker", "control"}),
+    ("sns:Publish", TOPIC, {}, {"control"}),
     ("sns:Publish", f"{TOPIC}-other", {}, set()),
     ("sns:Subscribe", TOPIC, {}, set()),
     ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "oa/oa"}, {"worker", "control", "web"}),

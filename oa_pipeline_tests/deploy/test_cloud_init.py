@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from oa_pipeline_tests.servers import Request, Response, serve
+
 from .templates import TOP
 
 CLOUD_INIT = TOP / "deploy" / "cloud-init"
@@ -19,6 +21,7 @@ if not CLOUD_INIT.is_dir():
 
 NOTED = (
     "apt-get", "fallocate", "mkswap", "swapon", "mkfs.xfs", "mount", "useradd", "chown", "systemctl", "dpkg",
+    "shutdown",
 )  # fmt: skip
 NOTE = '#!/bin/bash\necho "$(basename "$0") $*" >> "$CALLS"\n'
 PYTHON = NOTE + '[ "$1 $2" = "-m venv" ] && { mkdir -p "$4/bin"; cp "$(dirname "$0")/pip" "$4/bin/python"; }\nexit 0\n'
@@ -32,6 +35,7 @@ SERVICES = {
     "web": ["oa-environment", "oa-web"],
     "control": ["oa-environment", "oa-code", "oa-webserver", "oa-daemon", "oa-capacity", "oa-worker"],
     "worker": ["oa-environment", "oa-worker"],
+    "dedicated": ["oa-environment", "oa-worker"],
 }
 
 
@@ -113,8 +117,8 @@ def test_each_kind_of_host_runs_its_own_services_and_no_others(host: Host, role:
     assert installed == set(SERVICES[role])
 
 
-@pytest.mark.parametrize(("role", "options"), [("worker", "--ec2"), ("control", "")])
-def test_only_workers_of_the_pool_end_their_instance(host: Host, role: str, options: str) -> None:
+@pytest.mark.parametrize(("role", "options"), [("worker", "--ec2"), ("dedicated", "--ec2"), ("control", "")])
+def test_only_workers_of_the_pool_and_of_one_run_end_their_instance(host: Host, role: str, options: str) -> None:
     ran(host.run(role))
     assert (host.root / "etc/oa/worker").read_text() == f"WORKER_OPTIONS={options}\n"
 
@@ -174,6 +178,28 @@ def test_logs_go_to_cloudwatch_where_the_release_has_the_agent(host: Host) -> No
     assert "@" not in written
     assert host.called("dpkg") == [f"-i {package}"]
     assert len(host.called("amazon-cloudwatch-agent-ctl")) == 1
+
+
+@pytest.mark.parametrize(("tag", "minutes"), [("20", 1200), ("", 720), ("; reboot", 720), ("0", 720)])
+def test_a_host_for_one_run_shuts_down_after_it_and_after_its_hours(host: Host, tag: str, minutes: int) -> None:
+    def metadata(request: Request) -> Response:
+        if request.path == "/latest/api/token":
+            return Response(200 if request.method == "PUT" else 405, b"t0ken")
+        if request.headers.get("x-aws-ec2-metadata-token") != "t0ken" or not tag:
+            return Response(404)
+        return Response(200, tag.encode()) if request.path.endswith("/tags/instance/oa:hours") else Response(404)
+
+    with serve(metadata) as server:
+        ran(host.run("dedicated", METADATA=server.url))
+    assert host.calls[0] == f"shutdown -h +{minutes}"  # before anything that could go wrong
+    told = (host.root / "etc/systemd/system/oa-worker.service.d/dedicated.conf").read_text().split()
+    assert {"SuccessAction=poweroff", "FailureAction=poweroff", "Restart=no"} <= set(told)
+
+
+def test_other_hosts_stay(host: Host) -> None:
+    ran(host.run("worker"))
+    assert host.called("shutdown") == []
+    assert not (host.root / "etc/systemd/system/oa-worker.service.d").exists()
 
 
 def test_a_kind_of_host_that_there_is_not_is_refused_before_anything_is_done(host: Host) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from datetime import timedelta
 from typing import Any
 
@@ -76,8 +77,9 @@ def test_parameters_that_people_write_say_what_may_stand_there(name: str) -> Non
 
 
 def made_host(name: str) -> dict[str, Any]:
-    more = {"Types": "m7i.large,m6i.large,m5.large", "Role": "worker", "Release": "1.0", "Releases": "releases"}
-    made = Made(name, Deployment="oa", Subnets="subnet-1,subnet-2", **(more if name == "group" else {}))
+    more = {"Types": "m7i.large,m6i.large,m5.large", "Role": "worker", "Release": "1.0", "Releases": "releases",
+            "Secrets": "oa/database", "LogGroup": "/oa/oa", "Namespace": "oa/oa"}  # fmt: skip
+    made = Made(name, Deployment="oa", Subnets="subnet-1,subnet-2", **more)
     data: dict[str, Any] = made.of_type("AWS::EC2::LaunchTemplate")["Template"]["LaunchTemplateData"]
     return data
 
@@ -97,10 +99,14 @@ def test_an_instance_that_shuts_down_is_gone_with_its_encrypted_disks(name: str)
         assert mapping["Ebs"]["DeleteOnTermination"]
 
 
-def test_user_data_is_short_enough_and_holds_no_secret() -> None:
-    said = made_host("group")["UserData"]
+@pytest.mark.parametrize("name", HOSTS)
+def test_user_data_is_short_a_script_and_without_secrets(name: str) -> None:
+    said = made_host(name)["UserData"]
     assert len(said.encode()) < 12_000  # EC2 takes 16 KB, of base64
-    assert not re.search(r"(?i)password|token|AKIA", said)
+    assert not re.search(r"(?i)password|token|AKIA|<[A-Z]", said)
+    assert subprocess.run(["bash", "-n"], input=said, text=True, capture_output=True, check=False).stderr == ""
+    (python,) = re.findall(r"python3 - <<'END'\n(.*?)END\n", said, re.DOTALL)
+    compile(python, name, "exec")
 
 
 def test_nobody_can_come_in_but_to_the_load_balancer() -> None:
@@ -153,6 +159,11 @@ def test_what_pull_requests_made_goes_by_the_pipelines_hand_before_the_buckets()
     (days,) = expires_after("pr/7/output.txt")
     assert timedelta(days=days) > QUIET
     assert days > Settings().keep_days
+
+
+def test_workers_logs_go_as_dagsters_do() -> None:
+    logs = made_store().of_type("AWS::S3::Bucket")["Logs"]["LifecycleConfiguration"]["Rules"]
+    assert expires_after("logs/workers/x") == [logs[0]["ExpirationInDays"]]
 
 
 def test_what_doctor_leaves_is_gone_the_next_day() -> None:
