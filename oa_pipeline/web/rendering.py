@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -23,6 +24,7 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 DASH = Markup('<span class="none">\N{EN DASH}</span>')
 UNITS = ("B", "kB", "MB", "GB", "TB")
 LONGEST_TEXT = 2_000
+_TICKED = re.compile("`([^`]{1,80})`")
 SAFE_SCHEMES = frozenset({"http", "https"})
 # Name, shape and CSS class of how something stands: never by colour alone.
 STATUSES: Mapping[str, tuple[str, str, str]] = {
@@ -156,6 +158,11 @@ def plain(value: object, longest: int = LONGEST_TEXT) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def ticked(value: object, longest: int = LONGEST_TEXT) -> Markup:
+    """Somebody's text on one line; what stands in it between backticks is to be typed or read as it is."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(plain(value, longest)))))  # noqa: S704 - escaped before
+
+
 def status(value: object, word: str = "") -> Markup:
     """How something stands: word, shape and colour."""
     known, shape, kind = STATUSES.get(str(value), (str(value), "\N{WHITE CIRCLE}", "idle"))
@@ -174,6 +181,7 @@ FORM_NAMES: Mapping[str, str] = {
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number, "size": size, "percent": percent, "moment": moment, "day": day, "age": age, "iso": iso,
     "duration": duration, "link": link, "safe_url": safe_url, "plain": plain, "status": status, "breakable": breakable,
+    "ticked": ticked,
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,7 +15,9 @@ NARROW: ViewportSize = {"width": 360, "height": 740}
 SECONDS = 20
 MOST_STOPS = 400
 SCROLLERS = 10  # stops that the browser adds: what can be scrolled
-AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+AXE = "async rules => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations"
+# What may be otherwise in a narrow window; a wide one has shown the rest.
+OF_SIZE = {"runOnly": ["scrollable-region-focusable", "target-size", "meta-viewport", "css-orientation-lock"]}
 # Numbers what can be reached by keyboard and is not hidden, and takes note of every stop of the tabulator:
 # what it is, and whether one can see that one is there.
 WATCH = """() => {
@@ -83,11 +85,11 @@ def _axe() -> str:
     return files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe-core finds: a line for each element."""
+def barriers(page: Page, rules: Mapping[str, Any] | None = None) -> list[str]:
+    """What axe-core finds, by all its rules or some: a line for each element."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(f"() => {{ {_axe()} }}")
-    found: Sequence[dict[str, Any]] = page.evaluate(AXE)
+    found: Sequence[dict[str, Any]] = page.evaluate(AXE, dict(rules or {}))
     return [f"{one['id']}: {one['help']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
