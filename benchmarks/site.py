@@ -32,6 +32,19 @@ PAGES: dict[str, Callable[[int], str]] = {
     "a source's feed": lambda n: f"/sources/us/{('ca', 'ny', 'tx', 'wa', 'oh')[(n + 4) % 5]}/c{n + 1}.atom",
     "a run": lambda n: f"/runs/{150_000 + n}/",
     "index.json": lambda n: "/index.json",
+    "collections": lambda n: f"/collections/?per={100 + n}",
+    "quality": lambda n: f"/quality/?per={100 + n}",
+    "quality, by cause": lambda n: f"/quality/?state=failing&sort=since&q=c{n}",
+    "quality's feed": lambda n: f"/quality.atom?per={100 + n}",
+    "changes": lambda n: f"/changes/?page={150_000 + n}",
+    "changes, of a kind": lambda n: f"/changes/?kind=held&page={200_000 + 500 * n}",
+    "licences": lambda n: f"/licences/?per={100 + n}",
+    "licences as text": lambda n: f"/licences.txt?q=c{n}",
+    "coverage": lambda n: f"/coverage/?per={100 + n}",
+    "coverage, states": lambda n: f"/coverage/us/?per={100 + n}",
+    "statistics": lambda n: f"/statistics/?per={20 + n}",
+    "api": lambda n: "/api/",
+    "openapi.json": lambda n: "/openapi.json",
 }
 
 
