@@ -166,7 +166,7 @@ def _taken(path: Path) -> bytes:
 def _lines(outcome: Outcome, folder: Path, maps: Maps) -> Path | None:
     lines = outcome.outputs.get("lines")
     if lines is None or not lines.size:
-        maps.missing("slippy map", MapError("no row has a place"))
+        maps.missing("slippy map", MapError("no row lies between 85 degrees south and north"))
         if lines is not None:
             (folder / lines.path).unlink(missing_ok=True)
         return None

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from oa_pipeline.convert.sandbox import Converter
-from oa_pipeline.process import Result, process
+from oa_pipeline.convert.task import FORMATS
+from oa_pipeline.process import Result, Wanted, process
 from oa_pipeline.settings import Settings
 from oa_pipeline.sources.model import DataSource
 from oa_pipeline.sources.parse import parse_source
@@ -90,6 +91,8 @@ class Runs:
     root: Path
     converter: Converter
     settings: Settings = LOCAL
+    maps: Wanted = field(default_factory=Wanted)
+    formats: tuple[str, ...] = FORMATS
     _count: int = field(default=0)
 
     def __call__(
@@ -107,9 +110,15 @@ class Runs:
         address = self._address(data, name)
         one = {"name": "county", "protocol": "http", "data": address, "conform": conform, **more}
         folder = self.root / f"run{self._count}"
-        return Ran(
-            process(parsed(one, layer), folder, settings=settings or self.settings, converter=self.converter), folder
+        result = process(
+            parsed(one, layer),
+            folder,
+            settings=settings or self.settings,
+            converter=self.converter,
+            formats=self.formats,
+            maps=self.maps,
         )
+        return Ran(result, folder)
 
     def csv(self, text: str | bytes, **conform: Any) -> Ran:
         """Runs a csv with the columns x, y and n, mapped to the point and the number unless tags say otherwise."""
