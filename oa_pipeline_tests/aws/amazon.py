@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,8 +92,8 @@ class Amazon:
 
     def group(self) -> dict[str, Any]:
         groups = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])
-        found: dict[str, Any] = groups["AutoScalingGroups"][0]
-        return found
+        found: list[dict[str, Any]] = groups["AutoScalingGroups"]
+        return found[0] if found else {}
 
     def make_group(self, least: int, most: int, desired: int, *, user_data: str = "") -> None:
         """The pool's launch template and group."""
@@ -139,6 +140,7 @@ def moto_server() -> Iterator[str]:
     """The address of moto's server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
         server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         server.start()
         host, port = server.get_host_and_port()

@@ -45,7 +45,7 @@ run_coordinator:
 run_launcher:
   module: oa_pipeline.orchestration.launcher
   class: Ec2RunLauncher
-  config: {{mode: local, heartbeat_timeout_seconds: {silent}}}
+  config: {{mode: {mode}, heartbeat_timeout_seconds: {silent}}}
 run_monitoring:
   enabled: true
   poll_interval_seconds: 1
@@ -98,6 +98,11 @@ class System:
         command = [sys.executable, "-m", "oa_pipeline", "worker", "--slots", str(slots), "-m", self.location]
         timing = ["--beat", "0.5", "--silent", "3", "--grace", "2", "--drain", "1"]
         return self._start(log, [*command, *timing, *options])
+
+    def capacity(self, *options: str) -> subprocess.Popen[bytes]:
+        """What keeps the pool as big as the work."""
+        command = [sys.executable, "-m", "oa_pipeline", "capacity", "--every", "1", "--silent", "3", *options]
+        return self._start("capacity", command)
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as out:
@@ -207,12 +212,13 @@ def system(
     start_timeout: int = 60,
     of_a_host: int = 2,
     location: str = LOCATION,
+    mode: str = "local",
     more: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """An instance of Dagster on an empty database with an empty ledger; `more` are settings for what runs."""
     upgrade(url)
     (folder / "dagster.yaml").write_text(
-        YAML.format(resume=resume, silent=silent, start_timeout=start_timeout, of_a_host=of_a_host)
+        YAML.format(mode=mode, resume=resume, silent=silent, start_timeout=start_timeout, of_a_host=of_a_host)
     )
     (folder / "workspace.yaml").write_text("load_from: []\n")
     ours = {"OA_DATABASE_URL": url, "OA_HOME": str(folder / "oa"), "DAGSTER_HOME": str(folder)}

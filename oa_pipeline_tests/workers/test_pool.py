@@ -1,0 +1,157 @@
+"""Runs on instances of EC2 that come and go: real daemon, workers, capacity loop and database; instances are played by
+processes, Amazon by its servers over HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from dagster import DagsterRunStatus as Status
+from dagster import RunsFilter
+
+from oa_pipeline.publish.store import open_store
+from oa_pipeline_tests.aws.amazon import GROUP, KEYS, SINGLE, Amazon, amazon, moto_server
+from oa_pipeline_tests.workers.keeper import Keeper, keeping
+from oa_pipeline_tests.workers.publisher import Publisher, publisher
+from oa_pipeline_tests.workers.system import LOCATION, System, system
+
+__all__ = ["amazon", "moto_server"]
+
+PIPELINE = "oa_pipeline_tests.workers.pipeline"
+OVER = [Status.SUCCESS, Status.FAILURE, Status.CANCELED]
+TIMING = "--beat 0.5 --silent 3 --grace 2 --drain 1 --look 0.3"
+
+
+def user_data(location: str) -> str:
+    return f"#!/bin/sh\nexec '{sys.executable}' -m oa_pipeline worker --ec2 -m {location} {TIMING}\n"
+
+
+@dataclass
+class Cloud:
+    """A system whose workers are on instances."""
+
+    running: System
+    keeper: Keeper
+    amazon: Amazon
+
+    def at_work(self, runs: int) -> None:
+        """Waits until so many are."""
+        self.running.until(
+            lambda: self.running.rows(f"SELECT 1 FROM oa.assignments WHERE stage = 'taken' OFFSET {runs - 1}"),
+            f"{runs} runs at work", 120,
+        )  # fmt: skip
+
+    def desired(self) -> int:
+        return int(self.amazon.group()["DesiredCapacity"])
+
+    def all_ended_once(self, ids: list[str], seconds: float = 120) -> None:
+        running = self.running
+        over = RunsFilter(run_ids=ids, statuses=OVER)
+        running.until(lambda: running.instance.get_runs_count(over) == len(ids), "all ends", seconds)
+        assert [running.messages(one) for one in ids if running.status(one) is not Status.SUCCESS] == []
+        ends = running.rows(
+            "SELECT run_id, count(*) FROM event_logs WHERE dagster_event_type IN "
+            "('PIPELINE_SUCCESS', 'PIPELINE_FAILURE', 'PIPELINE_CANCELED') GROUP BY run_id"
+        )
+        assert {run_id: count for run_id, count in ends if run_id in ids} == dict.fromkeys(ids, 1)
+
+
+@contextmanager
+def cloud(folder: Path, url: str, amazon: Amazon, location: str, *, dead: int = 0, **settings: str) -> Iterator[Cloud]:
+    more = {**KEYS, "AWS_ENDPOINT_URL": amazon.url, "OA_STORE": str(folder / "store"), **settings}
+    with system(folder, url, location=location, mode="ec2", resume=3, of_a_host=99, more=more) as running:
+        os.environ.update({name: value for name, value in more.items() if name.startswith("OA_")})
+        environment = {**running.environment, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        with keeping(amazon, folder / "machines", environment, dead=dead) as keeper:
+            made = Cloud(running, keeper, amazon)
+            try:
+                yield made
+            except AssertionError as error:
+                logs = [p.read_text(errors="replace")[-3000:] for p in (folder / "machines").glob("*.log")]
+                raise AssertionError("\n---\n".join([str(error), *logs])) from error
+
+
+POOL = {
+    "OA_EC2_GROUP": GROUP, "OA_EC2_IDLE_SECONDS": "3", "OA_EC2_COOLDOWN_SECONDS": "1", "OA_EC2_PATIENCE_SECONDS": "2",
+    "OA_EC2_BOOT_SECONDS": "20", "OA_CLOUDWATCH_NAMESPACE": "oa", "OA_ALLOW_LOCAL_SOURCES": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[Publisher]:
+    with publisher(tmp_path / "repository") as made:
+        yield made
+
+
+@pytest.mark.timeout(600)
+def test_a_pool_grows_with_the_work_and_shrinks_again_and_every_run_ends_once(
+    tmp_path: Path, database: str, amazon: Amazon, published: Publisher
+) -> None:
+    amazon.make_group(1, 3, 1, user_data=user_data(PIPELINE))
+    topic = amazon.client("sns").create_topic(Name="operators")["TopicArn"]
+    keys = [published.add(f"town{n}") for n in range(14)]
+    held = [published.hold(f"town{n}") for n in range(14)]
+    more = POOL | {"OA_SOURCES": str(published.repository), "OA_SNS_TOPIC": topic}
+    with cloud(tmp_path, database, amazon, PIPELINE, **more) as made:
+        running, keeper = made.running, made.keeper
+        running.daemon()
+        running.capacity("--nobody", "1")
+        ids = [running.process(key, oa__kind="batch") for key in keys]
+        made.at_work(2)
+        (first,) = keeper.up
+        keeper.dead = 1  # the second never boots: it is ended after its time, and another takes its place
+        made.at_work(4)
+        assert len(keeper.never) == 1
+        amazon.busy = 0.2
+        keeper.interrupt(first, 8)
+        made.at_work(6)
+        keeper.cut(keeper.up[-1])
+        for event in held:
+            event.set()
+        made.all_ended_once(ids)
+        running.until(lambda: made.desired() == 1 and len(keeper.up) == 1, "the smallest pool", 120)
+        assert max(amazon.desired) == 3
+        assert 0 not in amazon.desired
+        assert keeper.most <= 3
+        assert amazon.throttled
+        metrics = amazon.client("cloudwatch").list_metrics(Namespace="oa")["Metrics"]
+        assert {one["MetricName"] for one in metrics} == {
+            "tasks queue", "done queue", "due queue", "expected results", "active workers",
+        }  # fmt: skip
+        told = running.rows("SELECT key FROM oa.notices WHERE key = 'no workers'")
+        subjects = [fields["Subject"] for fields in amazon.actions("Publish")]
+        assert len(told) <= 1
+        assert subjects.count(["OpenAddresses: no workers while runs wait"]) >= 1  # while the first one booted
+        logs = [one.key for one in open_store(str(tmp_path / "store")).list("logs/workers/")]
+        assert any(first in key for key in logs)
+
+
+@pytest.mark.timeout(600)
+def test_a_run_with_an_instance_of_its_own_goes_on_upon_another_when_spot_takes_it_away(
+    tmp_path: Path, database: str, amazon: Amazon
+) -> None:
+    amazon.make_template(SINGLE, user_data(LOCATION))
+    more = {"OA_EC2_LAUNCH_TEMPLATE": SINGLE, "OA_EC2_INSTANCE_TYPE": "r7i.large"}
+    with cloud(tmp_path, database, amazon, LOCATION, **more) as made:
+        running, keeper = made.running, made.keeper
+        running.daemon()
+        running.capacity()
+        run_id = running.launch("waiting", oa__worker="dedicated")
+        pool = running.launch("quick")
+        running.until(lambda: keeper.up and len(running.lines("started")) == 1, "its start", 120)
+        (first,) = keeper.up
+        keeper.interrupt(first, 8)
+        running.until(lambda: len(running.lines("started")) == 2, "its second start", 120)
+        (running.scratch / "go").touch()
+        made.all_ended_once([run_id])
+        running.until(lambda: not keeper.up, "the end of its instance", 60)
+        first_one, second_one = (amazon.instances()[name] for name in keeper.booted)
+        assert (first_one["InstanceLifecycle"], second_one.get("InstanceLifecycle")) == ("spot", None)
+        assert {one["State"]["Name"] for one in (first_one, second_one)} == {"terminated"}
+        assert running.status(pool) is Status.QUEUED  # it is for workers, and there is none
