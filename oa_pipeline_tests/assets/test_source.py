@@ -193,6 +193,45 @@ def test_a_source_is_published_and_shows_what_a_person_wants_to_see(
     assert list((workplace.settings.home / "work").iterdir()) == []
 
 
+def test_maps_of_a_run_are_stored_recorded_and_shown_and_kept_while_nothing_changes(
+    run: Any, workplace: Workplace, engine: sa.Engine
+) -> None:
+    drawing = Workplace(replace(workplace.settings, previews=True, slippy_maps=True))
+    result = run(HARBOUR, at=drawing)
+    row = latest(engine, HARBOUR)
+    outputs, number = row["outputs"], row["id"]
+    assert (outputs["preview"]["key"], outputs["preview"]["content_type"]) == (
+        f"runs/{number}/preview.png",
+        "image/png",
+    )
+    assert outputs["pmtiles"]["key"] == f"runs/{number}/slippymap.pmtiles"
+    assert (outputs["pmtiles"]["rows"], outputs["pmtiles"]["content_type"]) == (239, "application/vnd.pmtiles")
+    assert workplace.store().size(outputs["pmtiles"]["key"]) == outputs["pmtiles"]["size"]
+    assert {"preview", "tiles"} <= set(row["seconds"])
+    shown = metadata(result)
+    assert shown["map"].startswith("![where its rows are](data:image/png;base64,")
+    assert len(shown["map"]) < 32 * 1024
+    assert {"preview", "slippy map"} <= set(shown)
+
+    run(HARBOUR, at=drawing)
+    again = latest(engine, HARBOUR)
+    assert (again["copy_of"], again["outputs"]) == (number, outputs)
+
+
+def test_a_run_whose_maps_cannot_be_made_is_published_and_says_so(
+    run: Any, workplace: Workplace, engine: sa.Engine
+) -> None:
+    settings = replace(workplace.settings, previews=True, slippy_maps=True, tippecanoe="/nowhere/tippecanoe")
+    result = run(HARBOUR, at=Workplace(settings))
+    assert result.success
+    row = latest(engine, HARBOUR)
+    assert row["status"] == "succeeded"
+    assert "pmtiles" not in row["outputs"]
+    assert "preview" in row["outputs"]
+    assert any("There is no slippy map: there is no program" in warning for warning in row["warnings"])
+    assert "There is no slippy map" in metadata(result)["warnings"]
+
+
 def test_the_log_of_a_run_is_its_standard_output(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run(HARBOUR)
     assert "done: 239 rows" in capsys.readouterr().out
