@@ -26,12 +26,13 @@ def alive(means: Means) -> Verdict:
     heard = [one for one in known if one["silent"] <= SILENT.total_seconds()]
     taking = [one for one in heard if not one["draining"]]
     if not taking:
-        draining = f"; {len(heard)} are about to end" if heard else ""
+        draining = f"; about to end: {len(heard)}" if heard else ""
         return wrong(
             f"no worker takes runs{draining}", "start `oa worker`; in production its log is /var/log/oa/worker.log"
         )
     slots = sum(one["slots"] for one in taking)
-    said = f"{len(taking)} workers with {slots} slots on {', '.join(sorted({one['host'] for one in taking}))}"
+    hosts = ", ".join(sorted({one["host"] for one in taking}))
+    said = f"{_number(len(taking), 'worker')} with {_number(slots, 'slot')} on {hosts}"
     ours = code_version()
     others = sorted({one["code_version"] for one in heard if one["code_version"] not in {"", ours}})
     if others:
@@ -57,7 +58,8 @@ def queue(means: Means) -> Verdict:
         return ok("nothing waits in Dagster's queue")
     at_work = [Status.STARTING, Status.STARTED, Status.CANCELING]
     busy, slots = _count(instance, at_work), live_slots(means.engine, SILENT)
-    said = f"{waiting} runs wait, the oldest for {_age(oldest)}; {busy} are at work, there are {slots} slots"
+    said = f"{_number(waiting, 'run')} in the queue, the oldest for {_age(oldest)}; {busy} at work"
+    said += f", {_number(slots, 'slot')} in all"
     if slots and busy < slots and oldest > STUCK_SECONDS:
         return wrong(
             f"{said}: slots are free and nobody is started",
@@ -113,6 +115,10 @@ def _count(instance: DagsterInstance, statuses: list[DagsterRunStatus]) -> int:
     from dagster import RunsFilter
 
     return instance.get_runs_count(RunsFilter(statuses=statuses))
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _age(seconds: float) -> str:

@@ -254,13 +254,13 @@ def beaten(patient: Patient, **more: object) -> None:
 
 def test_workers_that_are_there_are_told(patient: Patient) -> None:
     beaten(patient)
-    assert patient.findings("database", "workers")["workers.alive"].said == "1 workers with 2 slots on host1"
+    assert patient.findings("database", "workers")["workers.alive"].said == "1 worker with 2 slots on host1"
 
 
 def test_no_worker_is_wrong_and_a_draining_one_is_none(patient: Patient) -> None:
     is_(patient.findings("database", "workers")["workers.alive"], WRONG, "oa worker")
     beaten(patient, draining=True)
-    is_(patient.findings("database", "workers")["workers.alive"], WRONG, "1 are about to end")
+    is_(patient.findings("database", "workers")["workers.alive"], WRONG, "about to end: 1")
 
 
 def test_a_worker_of_other_code_is_told(patient: Patient) -> None:
