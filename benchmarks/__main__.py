@@ -48,6 +48,7 @@ PARTS: Mapping[str, str] = {
     "ledger": "ledger",
     "sets": "sets",
     "collections": "collections",
+    "dotmap": "dotmap",
     "github": "github",
     "site": "site",
 }
