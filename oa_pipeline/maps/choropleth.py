@@ -80,7 +80,7 @@ def _svg(
     line = max(box[2], box[3]) / 2000
     hatch = f"broken-{len(paths)}"  # another name on each map of a page
     parts = [
-        f'<svg class="map" role="group" aria-label="{_text(label)}" viewBox="{view}"'
+        f'<svg class="choropleth" role="group" aria-label="{_text(label)}" viewBox="{view}"'
         f' stroke="{palette.SEA}" stroke-width="{line:.2g}" stroke-linejoin="round">'
         f'<defs><pattern id="{hatch}" width="6" height="6" patternUnits="userSpaceOnUse"'
         f' patternTransform="rotate(45) scale({line * 2:.2g})">'
@@ -101,7 +101,8 @@ def _region(path: Any, region: Region | None, hatch: str, spots: float) -> str:
     shape = f'<path d="{d}" fill="{fill}"><title>{title}</title></path>'
     if spots and area < SMALL:  # too small to be seen and hit
         shape += f'<circle cx="{x:g}" cy="{y:g}" r="{spots:g}" fill="{fill}" stroke="{palette.COAST}"/>'
-    return f'<a href="{_text(region.link)}" aria-label="{title}">{shape}</a>' if region.link else shape
+    # The table beside the map has the same links: who goes through them by keyboard does so once.
+    return f'<a href="{_text(region.link)}" aria-label="{title}" tabindex="-1">{shape}</a>' if region.link else shape
 
 
 def _text(value: str) -> str:

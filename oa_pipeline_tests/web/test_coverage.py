@@ -123,6 +123,54 @@ def test_land_is_told_once_it_was_measured(covered: FlaskClient, engine: sa.Engi
     assert ">48 km²<" in covered.get("/coverage/fr/").text.replace("\n", "")
 
 
+def measured(engine: sa.Engine) -> None:
+    drawn = [
+        coverage.AreaRow("country", "FR", "France", 2, 1, 100, 500_000.0, 125_000.0, 0.25),
+        coverage.AreaRow("country", "US", "United States", 2, 1, 50, 9e6, 0.0, 0.0),
+        coverage.AreaRow("state", "CA", "California", 1, 1, 50, 400_000.0, 380_000.0, 0.95),
+        coverage.AreaRow("state", "NY", "New York", 1, 0, 0, 100_000.0, 0.0, 0.0),
+    ]
+    number = builds.begin_build(engine, "coverage", run_ids=[], now=NOW)
+    coverage.publish(engine, number, drawn, [], [], {}, now=NOW)
+
+
+def test_before_land_was_measured_there_is_no_map(covered: FlaskClient) -> None:
+    for address in ("/coverage/", "/coverage/us/", "/coverage/fr/"):
+        assert "<svg" not in covered.get(address).text
+
+
+def test_maps_lead_where_the_tables_lead_and_say_the_same(covered: FlaskClient, engine: sa.Engine) -> None:
+    measured(engine)
+    world, states = (parsed(covered.get(address).text) for address in ("/coverage/", "/coverage/us/"))
+
+    for page, name, link, said in (
+        (world, "France", "https://site.example/coverage/fr/", "25% of the land"),
+        (states, "California", "https://site.example/sources/?q=us/ca/", "95% of the land"),
+    ):
+        (mine,) = [one for one in page.all("a") if (one.attributes.get("aria-label") or "").startswith(f"{name}:")]
+        assert mine.attributes["href"] == link
+        assert said in mine.attributes["aria-label"]
+        assert any(one.attributes["href"] == link for one in page.all("a") if one.text == name)
+    (new_york,) = [one for one in states.all("a") if (one.attributes.get("aria-label") or "").startswith("New York:")]
+    assert "0 of 1 data sources work" in new_york.attributes["aria-label"]
+    assert covered.get("/coverage/us/").text.count("url(#broken-51)") == 1
+    assert "<svg" in covered.get("/coverage/fr/").text
+    assert "California: 95%" in covered.get("/coverage/us/").text
+
+
+def test_the_tables_are_shapes_as_well(covered: FlaskClient, engine: sa.Engine) -> None:
+    measured(engine)
+    for address, codes in (
+        ("/coverage.geojson", ["FR", "US"]), ("/coverage/us.geojson", ["CA", "NY"]), ("/coverage/fr.geojson", ["FR"]),
+    ):  # fmt: skip
+        answer = covered.get(address)
+        features = answer.get_json(force=True)["features"]
+        assert answer.headers["Content-Type"].startswith("application/geo+json")
+        assert [one["id"] for one in features] == codes
+        assert {one["geometry"]["type"] for one in features} == {"MultiPolygon"}
+        assert features[0]["properties"]["addresses"] in (50, 100)
+
+
 @pytest.mark.parametrize(
     ("source", "declared", "expected"),
     [

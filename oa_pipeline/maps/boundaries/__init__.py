@@ -27,6 +27,7 @@ __all__ = [
     "countries",
     "features",
     "find",
+    "geometries",
     "land",
     "outlines",
     "shape",
@@ -99,6 +100,15 @@ def shape(code: str) -> Any | None:
     """The shape of a country, state or county; None where there is none."""
     found = find(code)
     return found.shape if found else None
+
+
+@functools.cache
+def geometries(file: str) -> dict[str, Any]:
+    """GeoJSON geometries of one file by code, for those who only pass them on: no library is loaded."""
+    parts = [line.rpartition(_GEOMETRY) for line in _lines(file)]
+    # Counties are many, and nobody asks for them.
+    found = {json.loads(facts + b"}")["id"]: json.loads(text.removesuffix(b"}")) for facts, _, text in parts}
+    return {code: geometry for code, geometry in found.items() if len(code) < len("06001")}
 
 
 def outlines(box: Box) -> Iterator[Feature]:

@@ -18,9 +18,10 @@ from ...ledger.reading import Row
 from ...maps.boundaries.codes import NAMES
 from ..catalogue import STATES as STATES_OF_SOURCES
 from ..catalogue import Standing
+from ..coverage_maps import COUNTRIES, STATES, country_map, features_of, map_of
 from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..facets import chosen, facet
-from ..forms import csv_form, json_form
+from ..forms import Feature, csv_form, geojson_form, json_form
 from ..ordering import ORDER, PAGE, PER_PAGE, part_of
 from ..places import STATE_NAMES
 from .quality import cause_of
@@ -28,6 +29,7 @@ from .sources import FIELDS as OF_SOURCES
 from .sources import KEY, LAYERS, RANKS, facts_of
 
 LAYER = "addresses"
+US = "US"
 WORLD_PER = 300  # rows in one part: all countries there are
 FIRST = 3  # of what is missing that are named in a table
 LAND = ("land_km2", "covered_km2", "land_share")
@@ -126,18 +128,22 @@ def world(asked: Asked) -> Answer:
     found = tallies(rows, attrgetter("country"))
     told = _areas(asked, ledger_coverage.COUNTRY, found, NAMES, lambda code: f"/coverage/{code.lower()}/")
     none = [{"code": code, "name": name} for code, name in NAMES.items() if code not in found]
-    return _answer(asked, "countries", told, none, rows)
+    return _answer(asked, COUNTRIES, told, none, rows)
 
 
 def united_states(asked: Asked) -> Answer:
     """The states that have a source, and the names of those that have none."""
     rows = [one for one in asked.site.catalogue(asked.version).rows if one.us_state or one.country == "US"]
     found = tallies(rows, attrgetter("us_state"))
-    told = _areas(
+    told = _states(asked, found)
+    none = [{"code": code, "name": name} for code, name in STATE_NAMES.items() if code not in found]
+    return _answer(asked, STATES, told, none, rows)
+
+
+def _states(asked: Asked, found: Mapping[str, Tally]) -> list[dict[str, Any]]:
+    return _areas(
         asked, ledger_coverage.STATE, found, STATE_NAMES, lambda code: f"/sources/?q={quote(f'us/{code.lower()}/')}"
     )
-    none = [{"code": code, "name": name} for code, name in STATE_NAMES.items() if code not in found]
-    return _answer(asked, "states", told, none, rows)
 
 
 def _areas(
@@ -164,11 +170,11 @@ def _answer(
         "addresses": sum(one["addresses"] for one in told),
         "data_sources": len(rows),
         "good": sum(one.good_at is not None for one in rows),
-        "nowhere": sum((one.us_state if table == "states" else one.country) not in listed for one in rows),
+        "nowhere": sum((one.us_state if table == STATES else one.country) not in listed for one in rows),
         table: list(part.rows),
         "without": sorted(none, key=itemgetter("name")),
     }
-    return Answer(data, links=part.links(asked), only_page={"table": table, "first": FIRST})
+    return Answer(data, links=part.links(asked), only_page={"table": table, "first": FIRST, "map": map_of(table, told)})
 
 
 def country(asked: Asked) -> Answer | Elsewhere:
@@ -190,7 +196,13 @@ def country(asked: Asked) -> Answer | Elsewhere:
         "facets": {name: facet(rows, NARROWING, asked.values, name) for name in NARROWING},
         "data_sources_of": [{**facts_of(asked, one), "declares": one.declares} for one in part.rows],
     }
-    return Answer(data, title=NAMES[code], links=part.links(asked))
+    drawing = map_of(STATES, _states(asked, tallies(rows, attrgetter("us_state")))) if code == US else country_map(data)
+    return Answer(data, title=NAMES[code], links=part.links(asked), only_page={"map": drawing})
+
+
+def _feature_of_one(answer: Answer, asked: Asked) -> list[Feature]:
+    told = ("data_sources_of", "facets")
+    return features_of(COUNTRIES, [{name: one for name, one in answer.data.items() if name not in told}])
 
 
 PARAMETERS = (
@@ -208,7 +220,11 @@ def _page(path: str, title: str, doc: str, facts: Callable[[Asked], Answer], tab
         doc,
         facts,
         template="coverage.html",
-        twins={"json": json_form(), "csv": csv_form(table, COLUMNS)},
+        twins={
+            "json": json_form(),
+            "csv": csv_form(table, COLUMNS),
+            "geojson": geojson_form(lambda answer, asked: features_of(table, answer.data[table])),
+        },
         parameters=PARAMETERS,
         result=(
             Field("total", Kind.INTEGER, f"{table} with a source"),
@@ -239,7 +255,11 @@ ENDPOINTS = (
         "How much of a country has addresses, what is missing, and its data sources.",
         country,
         template="country.html",
-        twins={"json": json_form(), "csv": csv_form("data_sources_of", COLUMNS_OF_ONE)},
+        twins={
+            "json": json_form(),
+            "csv": csv_form("data_sources_of", COLUMNS_OF_ONE),
+            "geojson": geojson_form(_feature_of_one),
+        },
         parameters=(
             Parameter("code", "ISO 3166-1 alpha-2, in small letters", most=2, in_path=True),
             Parameter("layer", "one layer", allowed=LAYERS),
