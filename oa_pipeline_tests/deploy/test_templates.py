@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 from datetime import timedelta
@@ -12,6 +13,7 @@ from cfnlint.config import ManualArgs
 from oa_pipeline.publish.prune import QUIET
 from oa_pipeline.publish.public import is_public
 from oa_pipeline.settings import Settings
+from oa_pipeline.workers.capacity import facts, notices
 
 from .policies import allowed
 from .templates import TEMPLATES, Made, template
@@ -195,6 +197,21 @@ def test_every_setting_of_the_hosts_is_one_that_there_is() -> None:
     found = {p["Name"].rpartition("/")[2]: p["Value"] for p in made.of_type("AWS::SSM::Parameter").values()}
     assert found.keys() <= known
     assert Settings.from_env(found).store == "s3://results"
+
+
+def test_alarms_look_at_what_is_counted_and_logged() -> None:
+    watch = Made("watch", Deployment="oa", Namespace="oa/oa", LogGroup="/oa/oa")
+    alarms = watch.of_type("AWS::CloudWatch::Alarm").values()
+    single = {alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == "oa/oa"}
+    joined = [
+        q["MetricStat"]["Metric"]["MetricName"] for a in alarms for q in a.get("Metrics", ()) if "MetricStat" in q
+    ]
+    (filtered,) = watch.of_type("AWS::Logs::MetricFilter").values()
+    counted = inspect.getsource(facts.Work.metrics)
+    for name in {*single, *joined} - {filtered["MetricTransformations"][0]["MetricName"]}:
+        assert f'"{name}"' in counted, name
+    for words in re.findall(r'"([^"]+)"', filtered["FilterPattern"]):
+        assert words in inspect.getsource(notices), words
 
 
 def test_cfn_lint_would_have_found_something() -> None:
