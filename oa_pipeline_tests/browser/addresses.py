@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import quote
 
 from oa_pipeline.web.endpoints import Endpoint
 from oa_pipeline.web.pages import ENDPOINTS
+from oa_pipeline_tests.web.every import pages
 from oa_pipeline_tests.web.filled import HOSTILE, Filled
 
 PAGES: Mapping[str, Endpoint] = {
     one.path: one
     for one in ENDPOINTS
     if one.template and (one.fixed or one.policy != "map")  # those with maps: test_maps.py
-}
-# What a page's address is made of, where the record's example is of a real ledger.
-EXAMPLES: Mapping[str, Callable[[Filled], str]] = {
-    "/runs/<number>/": lambda filled: f"/runs/{filled.good}/",
-    "/sets/<number>/": lambda filled: f"/sets/{filled.set_id}/",
-    "/jobs/<what>": lambda filled: f"/jobs/{filled.job_id}",
 }
 # The same pages with other things on them.
 OTHERS: Mapping[str, Callable[[Filled], str]] = {
@@ -29,6 +25,8 @@ OTHERS: Mapping[str, Callable[[Filled], str]] = {
     "source-held": lambda filled: "/sources/de/berlin",
     "source-hostile": lambda filled: "/sources/" + quote(HOSTILE),
     "run-hostile": lambda filled: f"/runs/{filled.hostile}/",
+    "set-at-work": lambda filled: f"/sets/{filled.open_set_id}/",
+    "job-failed": lambda filled: f"/jobs/{filled.pushed}",
     "nothing-there": lambda filled: "/nothing",
 }
 
@@ -40,11 +38,8 @@ def name(path: str) -> str:
 
 def visits() -> dict[str, Callable[[Filled], str]]:
     """Address by name of every page that is looked at."""
-    found: dict[str, Callable[[Filled], str]] = {name(path): _example(one) for path, one in PAGES.items()}
-    return found | OTHERS
+    return {name(path): partial(_first, path) for path in PAGES} | dict(OTHERS)
 
 
-def _example(endpoint: Endpoint) -> Callable[[Filled], str]:
-    if endpoint.fixed:
-        return lambda filled: endpoint.path
-    return EXAMPLES.get(endpoint.path, lambda filled: endpoint.example)
+def _first(path: str, filled: Filled) -> str:
+    return pages(path, filled)[0]
