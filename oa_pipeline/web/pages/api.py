@@ -7,7 +7,7 @@ from typing import Any
 from ..asking import allowed
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link, twin_path
 from ..forms import JSON, json_form
-from ..openapi import document
+from ..openapi import document, template_of
 
 
 def _described() -> list[Endpoint]:
@@ -24,11 +24,11 @@ def api(asked: Asked) -> Answer:
 def describe(one: Endpoint) -> dict[str, Any]:
     """One address in the words of the public."""
     return {
-        "path": one.path,
+        "path": template_of(one.path),
         "title": one.title,
         "doc": one.doc,
         "example": one.example or (one.path if one.fixed else ""),
-        "twins": {extension: twin_path(one.path, extension) for extension in one.twins},
+        "twins": {extension: template_of(twin_path(one.path, extension)) for extension in one.twins},
         "parameters": [
             {"name": p.name, "in": "path" if p.in_path else "query", "doc": p.doc, "takes": allowed(p),
              "default": p.default if not p.in_path else None}
@@ -54,7 +54,7 @@ ENDPOINTS = (
         twins={"json": json_form()},
         result=(
             Field("endpoints", Kind.ARRAY, "every address"),
-            Field("path", Kind.STRING, "with what varies in angle brackets", "endpoints"),
+            Field("path", Kind.STRING, "with what varies in braces", "endpoints"),
             Field("title", Kind.STRING, "in a few words", "endpoints"),
             Field("doc", Kind.STRING, "what it tells", "endpoints"),
             Field("example", Kind.STRING, "an address of that kind", "endpoints"),

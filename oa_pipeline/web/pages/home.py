@@ -13,7 +13,7 @@ from ..forms import JSON, json_form, text_form
 from ..state import COLUMNS, state_text, whole
 from .changes import KINDS, change
 from .collections import LICENCES as LICENCE_WORDS
-from .collections import collection
+from .collections import RANKS, collection
 
 LICENCES = {"": "Freely Shareable", "sa": "Share-Alike Required"}
 SMALLEST = 1024  # bytes: a smaller zip holds nothing but a note
@@ -36,7 +36,7 @@ def home(asked: Asked) -> Answer:
         "sources": len({one.source for one in rows}),
         "areas": len({one.area for one in rows}),
         "newest": max((one.good_at for one in rows if one.good_at), default=None),
-        "collections": [collection(asked, one) for one in builds.current_zips(ledger) if one["form"] == "zip"],
+        "collections": _zips(asked),
         "changes": [change(asked, one) for one in changes.changes(ledger, limit=RECENT).found],
         "recent": [{name: getattr(one, name) for name in ("key", "run_id", "state", "rows", "problem", "ended_at")}
                    for one in recent],
@@ -56,6 +56,12 @@ def layers(rows: Sequence[Standing]) -> list[dict[str, Any]]:
         {"layer": layer, "rows": total[layer], "data_sources": counts[layer], "with_result": good[layer]}
         for layer in sorted(counts, key=lambda layer: (layer != LAYER, layer))
     ]
+
+
+def _zips(asked: Asked) -> list[dict[str, Any]]:
+    """The regional zips, the whole world first."""
+    found = [collection(asked, one) for one in builds.current_zips(asked.site.ledger()) if one["form"] == "zip"]
+    return sorted(found, key=lambda one: (RANKS.get(one["area"], len(RANKS)), one["licence"]))
 
 
 def state(asked: Asked) -> Answer:
