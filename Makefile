@@ -41,7 +41,7 @@ lint: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/codespell oa_pipeline oa_pipeline_tests benchmarks README.md CHANGELOG.md SECURITY.md
+	@$(BIN)/codespell oa_pipeline oa_pipeline_tests benchmarks deploy docs README.md CHANGELOG.md SECURITY.md
 
 clean:
 	rm -rf $(VENV) .oa build dist *.egg-info

@@ -45,12 +45,12 @@ def test_json_is_a_finding_a_line(tmp_path: Path) -> None:
 
 
 def test_settings_that_cannot_be_read_end_with_two_and_name_the_one(tmp_path: Path) -> None:
-    done = oa_doctor(OA_HOME=str(tmp_path), OA_STROE="s3://x")
+    done = oa_doctor(OA_HOME=str(tmp_path), OA_STOER="s3://x")
     assert done.returncode == 2
-    assert "OA_STROE" in done.stderr
+    assert "OA_STOER" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["databse"], ["--host", "db"]])
+@pytest.mark.parametrize("arguments", [["datbase-"], ["--host", "db"]])
 def test_an_area_or_host_that_there_is_not_is_refused_with_those_that_are(arguments: list[str]) -> None:
     done = oa_doctor(*arguments)
     assert done.returncode == 2

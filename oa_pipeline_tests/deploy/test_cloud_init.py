@@ -203,9 +203,9 @@ def test_other_hosts_stay(host: Host) -> None:
 
 
 def test_a_kind_of_host_that_there_is_not_is_refused_before_anything_is_done(host: Host) -> None:
-    done = host.run("wokrer")
+    done = host.run("worksr")
     assert done.returncode == 2
-    assert "'wokrer'" in done.stderr
+    assert "'worksr'" in done.stderr
     assert host.calls == []
 
 
