@@ -51,6 +51,7 @@ PARTS: Mapping[str, str] = {
     "dotmap": "dotmap",
     "github": "github",
     "site": "site",
+    "maps": "maps",
 }
 
 

@@ -57,7 +57,7 @@ def png(picture: Image.Image, colours: int = COLOURS) -> bytes:
     """The picture as a file."""
     few = picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     out = io.BytesIO()
-    few.save(out, "PNG", optimize=True)
+    few.save(out, "PNG")
     return out.getvalue()
 
 

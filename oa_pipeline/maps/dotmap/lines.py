@@ -16,6 +16,7 @@ BATCH_ROWS = 50_000
 ATTRIBUTES = ("number", "street", "unit")
 HIGHEST = 85.0511  # degrees of latitude, where web maps end
 _POINT = 0
+_WKB_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
 class Unreadable(ValueError):  # noqa: N818 - a fact about a file
@@ -69,6 +70,8 @@ def places(geometry: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
     Raises Unreadable.
     """
+    if (points := _points(geometry)) is not None:
+        return points["x"], points["y"]
     try:
         shapes = shapely.from_wkb(geometry.to_numpy(zero_copy_only=False))
     except shapely.errors.GEOSException as error:
@@ -77,3 +80,17 @@ def places(geometry: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     if others.any():
         shapes[others] = shapely.point_on_surface(shapes[others])
     return shapely.get_x(shapes), shapely.get_y(shapes)
+
+
+def _points(geometry: pa.Array) -> np.ndarray | None:
+    """Where nothing but points without heights lies side by side, as it always is with addresses: those, unparsed."""
+    if geometry.type != pa.binary() or geometry.null_count:
+        return None
+    _, offsets, data = geometry.buffers()
+    if data is None:
+        return None
+    ends = np.frombuffer(offsets, np.int32)[geometry.offset : geometry.offset + len(geometry) + 1]
+    if not (np.diff(ends) == _WKB_POINT.itemsize).all():
+        return None
+    points = np.frombuffer(data, _WKB_POINT, count=len(geometry), offset=int(ends[0]))
+    return points if (points["order"] == 1).all() and (points["kind"] == 1).all() else None
