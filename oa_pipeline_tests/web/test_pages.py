@@ -146,7 +146,7 @@ def test_a_source_page_tells_where_the_files_are_and_how_good_they_are(reader: F
     ("address", "expected"),
     [
         ("/sources/fr/paris", ["broken", "Could not download source data", "https://p.example/ said 503", "ask them"]),
-        ("/sources/fr/lyon", ["Source is missing a conform object", "Add a `conform` object", '"format": "csv"']),
+        ("/sources/fr/lyon", ["Source is missing a conform object", "Add a conform object", '"format": "csv"']),
         ("/sources/de/berlin", ["held for a look", "lost half of its rows", "oa runs accept"]),
         ("/sources/us/ca/berkeley", ["out of date"]),
         ("/sources/at/graz", ["skipped", "Source says to skip"]),
