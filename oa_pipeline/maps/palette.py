@@ -32,7 +32,7 @@ STRONG: Mapping[str, str] = {"good": "#0b4f94", "bad": "#ef8a1d"}
 HATCH: Mapping[str, str] = {"weak": "#b35806", "strong": "#7f3b08"}  # lines over what is bad
 
 # Shares from none to all, and for how much: five steps of one hue, from light to dark.
-STEPS = ("#f0f0ed", "#cfe1f2", "#93c4de", "#4a97c9", "#1764ab", "#08306b")
+STEPS = ("#e3e3df", "#b9d6ee", "#7fb6da", "#4190c5", "#1764ab", "#08306b")
 
 # Points: of a preview, of the dotmap.
 PAPER = "#fcfaf6"  # the ground of a preview

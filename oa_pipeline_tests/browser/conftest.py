@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from oa_pipeline.ledger.engine import ledger_engine
+from oa_pipeline.publish.coverage import publish_coverage
+from oa_pipeline.publish.store import open_store
 from oa_pipeline_tests.database import ledger_template, open_folder, server, temporary
+from oa_pipeline_tests.ledger.life import NOW
 from oa_pipeline_tests.web.filled import Filled, fill
 from oa_pipeline_tests.web.serving import served
 
@@ -59,6 +62,7 @@ def place(chromium: str, server: str, ledger_template: str) -> Iterator[Place]:
     with open_folder() as folder:
         for url in temporary(server, ledger_template):
             filled = fill(ledger_engine(url), folder / "store")
+            publish_coverage(ledger_engine(url), open_store(str(folder / "store")), now=lambda: NOW)
             with served(url, folder) as site:
                 yield Place(site.url, filled)
 

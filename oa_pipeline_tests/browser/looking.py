@@ -23,7 +23,7 @@ OF_SIZE = {"runOnly": ["scrollable-region-focusable", "target-size", "meta-viewp
 WATCH = """() => {
   const reachable = [...document.querySelectorAll(
     'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
-    .filter(one => one.checkVisibility() && !one.disabled);
+    .filter(one => one.checkVisibility() && !one.disabled && one.tabIndex >= 0);
   window.stops = [];
   document.addEventListener('focusin', event => {
     const one = event.target, style = getComputedStyle(one), box = one.getBoundingClientRect();

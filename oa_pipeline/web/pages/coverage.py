@@ -1,6 +1,6 @@
 """What is covered: by country, by state of the United States, and one country's data sources.
 
-How many sources there are is of the catalogue, and so of now. How much of the land they cover is of the night in which
+How many sources there are is of the catalogue, and so of now. How much of the land they cover is of the hour in which
 the maps were drawn last, and unknown before the first.
 """
 
