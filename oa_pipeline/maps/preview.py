@@ -10,10 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from . import palette
-from .spread import Chunks, Frame, frame_of, on_earth
+from .spread import CIRCLE, Chunks, Frame, frame_of, on_earth
 
 WIDTH, FINENESS = 668, 2  # pixels of the page, and how many of the picture make one
-CIRCLE = 15.0  # metres around a point, as the map measures them
 SMALL = 1.0  # pixels of the page: the least radius of a circle that is drawn by itself
 EDGED = 1.5  # ... and of one with an edge
 SPOT = 0.55  # how much one point darkens its pixel where many lie closer than that

@@ -13,6 +13,7 @@ HALF = math.pi * RADIUS  # from the Greenwich meridian to the antimeridian
 HIGHEST = 85.0511287798066  # where web maps end, in degrees of latitude
 ACROSS, DOWN = 5.0, 3.0  # standard deviations around the mean within which points count
 PADDING = 0.02
+CIRCLE = 15.0  # metres around a point that are drawn with it
 LEAST = 1000.0  # metres that a frame shows at least, from side to side
 FLATTEST, TALLEST = 0.25, 1.25  # height by width
 _OFTEN = 0.8  # the other side of the world must be so much narrower to be preferred
@@ -122,8 +123,8 @@ def frame_of(chunks: Chunks, width: int) -> Frame | None:
 
 
 def _framed(left: float, right: float, bottom: float, top: float, width: int, turned: bool) -> Frame:
-    across = max(right - left, LEAST) * (1 + 2 * PADDING)
-    down = max(top - bottom, LEAST * FLATTEST) * (1 + 2 * PADDING)
+    across = max(right - left, LEAST) * (1 + 2 * PADDING) + 2 * CIRCLE
+    down = max(top - bottom, LEAST * FLATTEST) * (1 + 2 * PADDING) + 2 * CIRCLE
     across = max(across, down / TALLEST)
     down = max(down, across * FLATTEST)
     metres = across / width

@@ -80,8 +80,8 @@ def test_it_has_the_width_of_a_comment_twice_as_fine() -> None:
 
 
 def test_one_point_is_a_circle_of_fifteen_metres_in_the_middle() -> None:
-    picture = drawn((np.array([5.0]), np.array([50.0])), nothing, width=1040)
-    assert picture.getpixel((520, picture.height // 2)) == palette.rgb(palette.DOT)
+    picture = drawn((np.array([5.0]), np.array([50.0])), nothing, width=1070)
+    assert picture.getpixel((535, picture.height // 2)) == palette.rgb(palette.DOT)
     dots = np.abs(np.asarray(picture.convert("RGB"), int) - palette.rgb(palette.DOT)).max(axis=2) < 60
     assert dots.sum() == pytest.approx(np.pi * 15**2, rel=0.1)
 
