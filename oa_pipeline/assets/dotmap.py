@@ -1,9 +1,19 @@
 """The asset `dotmap`: every address a dot. What is done stands in `publish.dotmap`."""
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
+import base64
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, Config, DataVersion, MaterializeResult, ResourceParam, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    Config,
+    DataVersion,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
 from pydantic import Field
 
 from .. import __version__
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
 DOTMAP = AssetKey("dotmap")
 MOST_LINES = 50  # of a table; every event is stored for good
 MIB = 1024 * 1024
+WIDTH = 480  # pixels of the picture that the event itself holds
 
 
 class DotmapConfig(Config):
@@ -57,6 +68,7 @@ def metadata_of(done: "Dotmap", store: "Store") -> dict[str, Any]:
     made = set(facts["made"]) if done.made else set()
     areas = sorted(done.areas, key=lambda area: -area["rows"])[:MOST_LINES]
     found: dict[str, Any] = {
+        "map": picture(done, store),
         "status": f"build {done.build}" if done.made else f"unchanged since build {done.build}",
         "dagster/row_count": facts["rows"],
         "sources": facts["sources"],
@@ -80,3 +92,19 @@ def metadata_of(done: "Dotmap", store: "Store") -> dict[str, Any]:
         **{file["name"]: address(store.url(file["key"])) for file in done.files},
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def picture(done: "Dotmap", store: "Store") -> MetadataValue[Any] | None:
+    """The map from afar, within the event itself."""
+    from ..errors import PublishError
+    from ..maps.render import smaller
+
+    key = next((file["key"] for file in done.files if file["name"] == "dotmap.png"), None)
+    if key is None:
+        return None
+    try:
+        with store.open(key) as held:
+            shown = base64.b64encode(smaller(held.read(), WIDTH)).decode()
+    except PublishError:
+        return None  # the map is there, and that is what the event is about
+    return MetadataValue.md(f"![all addresses](data:image/png;base64,{shown})")

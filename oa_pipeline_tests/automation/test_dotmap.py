@@ -58,6 +58,7 @@ def test_the_dotmap_is_an_asset_with_its_numbers(workplace: Workplace, instance:
     assert (told["status"], told["dagster/row_count"], told["areas"], told["areas made"]) == ("build 1", 3, 2, 2)
     assert [record.data["area"] for record in told["largest areas"].records] == ["us-or", "fr"]
     assert told["left out"] == 1
+    assert told["map"].startswith("![all addresses](data:image/png;base64,")
     assert told["features that were too many"] == 0
     assert told["dotmap.pmtiles"].endswith("/dotmap/1/dotmap.pmtiles")
     again = execute(workplace, instance, "make_dotmap")
@@ -138,7 +139,7 @@ def test_the_command_says_what_it_did(workplace: Workplace, world: World) -> Non
     again = CliRunner().invoke(oa, ["dotmap"])
     assert again.stdout.startswith("nothing has changed since build 1\n")
     told = json.loads(CliRunner().invoke(oa, ["dotmap", "--mbtiles", "--json"]).stdout)
-    assert (told["build"], sorted(told["objects"])) == (2, ["dotmap.mbtiles", "dotmap.pmtiles"])
+    assert (told["build"], sorted(told["objects"])) == (2, ["dotmap.mbtiles", "dotmap.png", "dotmap.pmtiles"])
 
 
 def test_a_process_that_is_killed_leaves_the_former_one_and_the_next_makes_the_new(

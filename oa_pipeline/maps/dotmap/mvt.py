@@ -76,6 +76,30 @@ def layers(tile: bytes) -> list[Part]:
     return found
 
 
+def places(tile: bytes) -> Iterator[tuple[float, float]]:
+    """Where the points of an inflated tile lie, in shares of its sides from the left and from the top."""
+    for part in layers(tile):
+        for feature in part.features:
+            for number, value in _fields(feature):
+                if number == GEOMETRY and isinstance(value, bytes):
+                    yield from ((x / part.extent, y / part.extent) for x, y in _points(value))
+
+
+def _points(geometry: bytes) -> Iterator[tuple[int, int]]:
+    """Of a geometry that is nothing but points."""
+    x = y = 0
+    command, *steps = [*_varints(geometry)] or [0]
+    if command & 7 != _MOVE_TO or len(steps) != 2 * (command >> 3):
+        return
+    for across, down in zip(steps[::2], steps[1::2], strict=True):
+        x, y = x + _step(across), y + _step(down)
+        yield x, y
+
+
+def _step(number: int) -> int:
+    return (number >> 1) ^ -(number & 1)
+
+
 def _layer(data: bytes) -> Part:
     part = Part()
     lists = {FEATURES: part.features, KEYS: part.keys, VALUES: part.values}
@@ -176,7 +200,7 @@ def _wider(geometry: bytes, factor: int) -> bytes:
     for number in _varints(geometry):
         if steps:
             steps -= 1
-            step = ((number >> 1) ^ -(number & 1)) * factor
+            step = _step(number) * factor
             out += _varint((step << 1) ^ (step >> 63))
         else:
             steps = (number >> 3) * 2 if number & 7 in (_MOVE_TO, _LINE_TO) else 0

@@ -15,7 +15,7 @@ from ...ledger.snapshot import runs_to_date
 from ..store import Store
 from .areas import Part, fingerprint, fingerprint_of_all, parts_by_area
 from .making import Workshop, make_area
-from .world import MBTILES, PMTILES, make_world
+from .world import MBTILES, PICTURE, PMTILES, make_world
 
 KIND = dotmap.KIND
 Say = Callable[[str, int, int | None], None]  # what is done, how far it is, of how much
@@ -177,7 +177,7 @@ def _give_up(engine: Engine, store: Store, build: int, error: BaseException, now
     with contextlib.suppress(OAError):
         current = builds.artifact(engine, PMTILES)
         if current is None or current["build_id"] != build:  # else it was published, and only the answer was lost
-            store.delete([f"{KIND}/{build}/{name}" for name in (PMTILES, MBTILES)])
+            store.delete([f"{KIND}/{build}/{name}" for name in (PMTILES, MBTILES, PICTURE)])
 
 
 def _to_fixed_keys(engine: Engine, store: Store, build: int, facts: dict[str, Any]) -> None:
@@ -202,5 +202,5 @@ def _to_fixed_keys(engine: Engine, store: Store, build: int, facts: dict[str, An
 def _standing(
     engine: Engine, build: int, version: str, facts: dict[str, Any], made: bool, left_out: Sequence[tuple[str, str]]
 ) -> Dotmap:
-    files = [file for name in (PMTILES, MBTILES) if (file := builds.artifact(engine, name)) is not None]
+    files = [file for name in (PMTILES, MBTILES, PICTURE) if (file := builds.artifact(engine, name)) is not None]
     return Dotmap(build, version, files, dotmap.areas(engine), facts, made, left_out)

@@ -16,13 +16,19 @@ from ...ledger.reading import Row
 from ...maps.dotmap.archive import Archive, BrokenArchive
 from ...maps.dotmap.merging import Merge, merge
 from ...maps.dotmap.mvt import BrokenTile
+from ...maps.dotmap.picture import picture
 from ...maps.dotmap.tiling import vector_layers
 from ...maps.dotmap.writing import MbtilesWriter, PmtilesWriter, Sink
+from ...maps.preview import png
 from ..store import Store
 from .making import CONTENT_TYPE, sha256_of
 
-PMTILES, MBTILES = "dotmap.pmtiles", "dotmap.mbtiles"
-CONTENT_TYPES = {PMTILES: CONTENT_TYPE, MBTILES: "application/vnd.mapbox-vector-tile+sqlite"}
+PMTILES, MBTILES, PICTURE = "dotmap.pmtiles", "dotmap.mbtiles", "dotmap.png"
+CONTENT_TYPES = {
+    PMTILES: CONTENT_TYPE,
+    MBTILES: "application/vnd.mapbox-vector-tile+sqlite",
+    PICTURE: "image/png",
+}
 MEMORY = 64 << 20  # bytes that are read ahead, of all archives together
 LEAST, MOST = 128 << 10, 4 << 20  # ... and of one
 ATTRIBUTION = "OpenAddresses and its sources, each with a licence of its own"
@@ -59,20 +65,28 @@ def make_world(
         archives = [Archive(functools.partial(store.read, area["key"]), window) for area in areas]
         merged = merge(archives, sinks, _metadata(moment, dropped), say=say)
         with (folder / PMTILES).open("rb") as file:
-            Archive.of(file).verify()
+            archive = Archive.of(file)
+            archive.verify()
+            seen = picture(archive)
     except (BrokenArchive, BrokenTile) as error:
         raise PublishError(
             f"the areas' tiles could not be put together: {error}", cure="make them anew: `oa dotmap --force`"
         ) from error
-    files = []
-    for sink in sinks:
-        name = sink.path.name
-        key, size, sha256 = f"dotmap/{build}/{name}", sink.path.stat().st_size, sha256_of(sink.path)
-        store.put(key, sink.path, content_type=CONTENT_TYPES[name], sha256=sha256)
-        sink.path.unlink()
-        files.append(Artifact(name, key, size, sha256, CONTENT_TYPES[name]))
+    paths = [sink.path for sink in sinks]
+    if seen is not None:
+        paths.append(folder / PICTURE)
+        paths[-1].write_bytes(png(seen))
+    files = [_stored(store, path, build) for path in paths]
     dropped.update({str(zoom): count for zoom, count in merged.dropped.items()})
     return World(files, merged, dict(sorted(dropped.items(), key=lambda found: int(found[0]))))
+
+
+def _stored(store: Store, path: Path, build: int) -> Artifact:
+    """Moves the file into the store."""
+    key, size, sha256 = f"dotmap/{build}/{path.name}", path.stat().st_size, sha256_of(path)
+    store.put(key, path, content_type=CONTENT_TYPES[path.name], sha256=sha256)
+    path.unlink()
+    return Artifact(path.name, key, size, sha256, CONTENT_TYPES[path.name])
 
 
 def _metadata(moment: datetime, dropped: Mapping[str, int]) -> dict[str, Any]:

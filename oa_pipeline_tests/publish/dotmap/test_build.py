@@ -77,7 +77,8 @@ def test_all_addresses_are_on_one_map_and_states_share_tiles(world: World) -> No
     assert (done.made, done.facts["areas"], done.facts["rows"], done.facts["sources"]) == (True, 2, 3, 2)
     assert done.facts["shared"] >= 14
     assert done.facts["dropped"] == {}
-    (file,) = done.files
+    file, seen = done.files
+    assert fetched(world, seen["key"]).read_bytes().startswith(b"\x89PNG")
     assert file["key"] == f"dotmap/{done.build}/dotmap.pmtiles"
     path = fetched(world)
     assert path.read_bytes() == fetched(world, file["key"]).read_bytes()
@@ -148,11 +149,11 @@ def test_mapboxs_archive_has_the_same_tiles_and_goes_where_it_is_not_wanted_any_
     two_states(world)
     done = world.build(mbtiles=True)
     assert (done.made, done.facts["made"]) == (True, [])
-    assert [file["name"] for file in done.files] == ["dotmap.pmtiles", "dotmap.mbtiles"]
+    assert [file["name"] for file in done.files] == ["dotmap.pmtiles", "dotmap.mbtiles", "dotmap.png"]
     assert read_mbtiles(fetched(world, "dotmap.mbtiles")) == read_pmtiles(fetched(world))
     world.publish(CLARK, [("4", -122.6605, 45.6102)])
     done = world.build()
-    assert [file["name"] for file in done.files] == ["dotmap.pmtiles"]
+    assert [file["name"] for file in done.files] == ["dotmap.pmtiles", "dotmap.png"]
     assert not world.store.exists("dotmap.mbtiles")
 
 
