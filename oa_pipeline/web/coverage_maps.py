@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
+from ..ledger.reading import Row
 from ..maps import boundaries, choropleth
 from ..maps.choropleth import Region
 from .forms import Feature
@@ -14,6 +16,7 @@ from .rendering import number
 
 _GEOIDS = {state: geoid for geoid, state in boundaries.STATES.items()}
 COUNTRIES, STATES = "countries", "states"
+WITHIN, WITHOUT = "within the source of the whole state", "no source of its own"
 GEOMETRY_FILES: Mapping[str, str] = {COUNTRIES: "world", STATES: "us"}
 
 
@@ -36,6 +39,23 @@ def country_map(one: Mapping[str, Any]) -> Markup:
         return Markup("")
     region = region_of({**one, "url": ""})
     return Markup(choropleth.country(one["code"], region, label=f"Map of {one['name']}"))  # noqa: S704 - the same
+
+
+def state_map(state: str, sources: Iterable[Row]) -> Markup:
+    """The counties of a state, each with its own source or within the state's; empty where nothing was drawn yet."""
+    geoid, mine = _GEOIDS[state], list(sources)
+    if not mine:
+        return Markup("")
+    whole = any(one["good"] and one["code"] == geoid for one in mine)
+    names = boundaries.county_names(geoid)
+    regions = {code: Region(f"{name}: {WITHIN if whole else WITHOUT}", float(whole)) for code, name in names.items()}
+    for one in sorted(mine, key=lambda one: bool(one["good"])):
+        if one["code"] in names:
+            said = f"{number(one['addresses'])} addresses" if one["good"] else "its source does not work"
+            share = float(one["good"] or whole)
+            link = f"/sources/{quote(one['source'])}"
+            regions[one["code"]] = Region(f"{names[one['code']]}: {said}", share, link, broken=not one["good"])
+    return Markup(choropleth.counties(geoid, regions, label="Counties with addresses"))  # noqa: S704 - the same
 
 
 def region_of(one: Mapping[str, Any]) -> Region:

@@ -145,7 +145,7 @@ def test_maps_lead_where_the_tables_lead_and_say_the_same(covered: FlaskClient, 
 
     for page, name, link, said in (
         (world, "France", "https://site.example/coverage/fr/", "25% of the land"),
-        (states, "California", "https://site.example/sources/?q=us/ca/", "95% of the land"),
+        (states, "California", "https://site.example/coverage/us/ca/", "95% of the land"),
     ):
         (mine,) = [one for one in page.all("a") if (one.attributes.get("aria-label") or "").startswith(f"{name}:")]
         assert mine.attributes["href"] == link
@@ -158,10 +158,52 @@ def test_maps_lead_where_the_tables_lead_and_say_the_same(covered: FlaskClient, 
     assert "California: 95%" in covered.get("/coverage/us/").text
 
 
+def of_county(source: str, geoid: str, good: bool, kind: str = "county") -> coverage.SourceRow:
+    return coverage.SourceRow(source, "geoid", kind, geoid, "", "US", "CA", good, 1500 if good else 0)
+
+
+def test_a_state_has_a_map_of_its_counties_each_leading_to_its_source(covered: FlaskClient, engine: sa.Engine) -> None:
+    assert "<svg" not in covered.get("/coverage/us/ca/").text
+    sources = [of_county("us/ca/alameda", "06001", True), of_county("us/ca/fresno", "06019", False)]
+    number = builds.begin_build(engine, "coverage", run_ids=[], now=NOW)
+    area = coverage.AreaRow("state", "CA", "California", 2, 1, 1500, 400_000.0, 4_000.0, 0.01)
+    coverage.publish(engine, number, [area], sources, [], {}, now=NOW)
+
+    text = covered.get("/coverage/us/ca/").text
+    labels = {
+        one.attributes["aria-label"]: one.attributes["href"]
+        for one in parsed(text).all("a")
+        if "tabindex" in one.attributes
+    }
+    told = covered.get("/coverage/us/ca.json").get_json()
+
+    assert labels == {
+        "Alameda: 1\u202f500 addresses": "/sources/us/ca/alameda",
+        "Fresno: its source does not work": "/sources/us/ca/fresno",
+    }
+    assert "<title>Inyo: no source of its own</title>" in text
+    assert text.count('fill="url(#broken-58)"') == 1
+    assert (told["name"], told["land_share"], told["data_sources"]) == ("California", 0.01, 1)
+    assert [one["key"] for one in told["data_sources_of"]] == ["us/ca/alameda/addresses/county"]
+    assert covered.get("/coverage/us/CA/").headers["Location"] == "/coverage/us/ca/"
+    assert covered.get("/coverage/us/zz/").status_code == 404
+    assert "<svg" not in covered.get("/coverage/us/pr/").text
+
+
+def test_counties_are_within_a_source_of_the_whole_state(covered: FlaskClient, engine: sa.Engine) -> None:
+    sources = [of_county("us/ca/fresno", "06019", False), of_county("us/ca/statewide", "06", True, "state")]
+    number = builds.begin_build(engine, "coverage", run_ids=[], now=NOW)
+    coverage.publish(engine, number, [], sources, [], {}, now=NOW)
+    text = covered.get("/coverage/us/ca/").text
+    assert "<title>Inyo: within the source of the whole state</title>" in text
+    assert "url(#broken-58)" not in text.partition("</defs>")[2]
+
+
 def test_the_tables_are_shapes_as_well(covered: FlaskClient, engine: sa.Engine) -> None:
     measured(engine)
     for address, codes in (
         ("/coverage.geojson", ["FR", "US"]), ("/coverage/us.geojson", ["CA", "NY"]), ("/coverage/fr.geojson", ["FR"]),
+        ("/coverage/us/ca.geojson", ["CA"]),
     ):  # fmt: skip
         answer = covered.get(address)
         features = answer.get_json(force=True)["features"]

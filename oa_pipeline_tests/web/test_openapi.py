@@ -32,8 +32,8 @@ HOSTILE = (
 def given(filled: Filled) -> dict[str, str]:
     """What is in the places of an address that vary."""
     return {
-        "what": SOURCE, "number": str(filled.good), "code": "fr", "job": filled.job_id, "lon": "1", "lat": "2",
-        "name": "openaddr-collected-global.zip", "key": KEY,
+        "what": SOURCE, "number": str(filled.good), "code": "fr", "mail": "ca", "job": filled.job_id, "lon": "1",
+        "lat": "2", "name": "openaddr-collected-global.zip", "key": KEY,
     }  # fmt: skip
 
 

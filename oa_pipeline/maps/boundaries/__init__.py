@@ -25,6 +25,7 @@ __all__ = [
     "Feature",
     "counties",
     "countries",
+    "county_names",
     "features",
     "find",
     "geometries",
@@ -100,6 +101,13 @@ def shape(code: str) -> Any | None:
     """The shape of a country, state or county; None where there is none."""
     found = find(code)
     return found.shape if found else None
+
+
+@functools.cache
+def county_names(state: str) -> dict[str, str]:
+    """The counties of the state with this GEOID: name by GEOID. No library is loaded."""
+    facts = (json.loads(line.rpartition(_GEOMETRY)[0] + b"}") for line in _lines("us"))
+    return {one["id"]: one["properties"]["name"] for one in facts if one["id"][:2] == state and one["id"] != state}
 
 
 @functools.cache

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
-from urllib.parse import quote
+
+from markupsafe import Markup
 
 from ...ledger import coverage as ledger_coverage
 from ...ledger.reading import Row
 from ...maps.boundaries.codes import NAMES
 from ..catalogue import STATES as STATES_OF_SOURCES
 from ..catalogue import Standing
-from ..coverage_maps import COUNTRIES, STATES, country_map, features_of, map_of
+from ..coverage_maps import COUNTRIES, STATES, country_map, features_of, map_of, state_map
 from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..facets import chosen, facet
 from ..forms import Feature, csv_form, geojson_form, json_form
@@ -142,7 +144,7 @@ def united_states(asked: Asked) -> Answer:
 
 def _states(asked: Asked, found: Mapping[str, Tally]) -> list[dict[str, Any]]:
     return _areas(
-        asked, ledger_coverage.STATE, found, STATE_NAMES, lambda code: f"/sources/?q={quote(f'us/{code.lower()}/')}"
+        asked, ledger_coverage.STATE, found, STATE_NAMES, lambda code: f"/coverage/us/{code.lower()}/"
     )
 
 
@@ -185,24 +187,46 @@ def country(asked: Asked) -> Answer | Elsewhere:
     if asked["code"] != code.lower():
         return Elsewhere(f"/coverage/{code.lower()}/")
     rows = [one for one in asked.site.catalogue(asked.version).rows if one.country == code]
-    tally = tallies(rows, attrgetter("country")).get(code, Tally())
     drawn = ledger_coverage.area(asked.site.ledger(), ledger_coverage.COUNTRY, code)
+    told = area(asked, code, NAMES[code], _sum(rows), drawn, f"/coverage/{code.lower()}/")
+    drawing = map_of(STATES, _states(asked, tallies(rows, attrgetter("us_state")))) if code == US else country_map(told)
+    return _one(asked, told, rows, drawing)
+
+
+def state(asked: Asked) -> Answer | Elsewhere:
+    """One state of the United States, with a map of its counties."""
+    code = asked["mail"].upper()
+    if code not in STATE_NAMES or not asked["mail"].isascii():
+        raise NotFound("There is no such state", cure="/coverage/us/ lists them by the codes that the mail uses")
+    if asked["mail"] != code.lower():
+        return Elsewhere(f"/coverage/us/{code.lower()}/")
+    engine = asked.site.ledger()
+    rows = [one for one in asked.site.catalogue(asked.version).rows if one.us_state == code]
+    drawn = ledger_coverage.area(engine, ledger_coverage.STATE, code)
+    told = area(asked, code, STATE_NAMES[code], _sum(rows), drawn, f"/coverage/us/{code.lower()}/")
+    return _one(asked, told, rows, state_map(code, ledger_coverage.sources_of(engine, US, code)))
+
+
+def _sum(rows: Iterable[Standing]) -> Tally:
+    return tallies(rows, lambda one: "").get("", Tally())
+
+
+def _one(asked: Asked, told: Mapping[str, Any], rows: Sequence[Standing], drawing: Markup) -> Answer:
     part = part_of(
         chosen(rows, NARROWING, asked.values), OF_ONE[asked["sort"]], KEY,
         down=asked["order"] == "down", page=asked["page"], per=asked["per"],
     )  # fmt: skip
     data = {
-        **area(asked, code, NAMES[code], tally, drawn, f"/coverage/{code.lower()}/"),
+        **told,
         "facets": {name: facet(rows, NARROWING, asked.values, name) for name in NARROWING},
         "data_sources_of": [{**facts_of(asked, one), "declares": one.declares} for one in part.rows],
     }
-    drawing = map_of(STATES, _states(asked, tallies(rows, attrgetter("us_state")))) if code == US else country_map(data)
-    return Answer(data, title=NAMES[code], links=part.links(asked), only_page={"map": drawing})
+    return Answer(data, title=told["name"], links=part.links(asked), only_page={"map": drawing})
 
 
-def _feature_of_one(answer: Answer, asked: Asked) -> list[Feature]:
+def _features_of_one(table: str, answer: Answer, asked: Asked) -> list[Feature]:
     told = ("data_sources_of", "facets")
-    return features_of(COUNTRIES, [{name: one for name, one in answer.data.items() if name not in told}])
+    return features_of(table, [{name: one for name, one in answer.data.items() if name not in told}])
 
 
 PARAMETERS = (
@@ -243,25 +267,28 @@ def _page(path: str, title: str, doc: str, facts: Callable[[Asked], Answer], tab
     )
 
 
-ENDPOINTS = (
-    _page("/coverage/", "Coverage", "Which countries have addresses, and what is missing.", world, "countries",
-          listed=True),
-    _page("/coverage/world/", "Coverage of the world", "The same as /coverage/.", world, "countries", listed=False),
-    _page("/coverage/us/", "Coverage of the United States", "Which states have addresses, and what is missing.",
-          united_states, "states", listed=True),
-    Endpoint(
-        "/coverage/<code>/",
-        "Coverage of a country",
-        "How much of a country has addresses, what is missing, and its data sources.",
-        country,
+def _page_of_one(
+    path: str,
+    title: str,
+    doc: str,
+    facts: Callable[[Asked], Answer | Elsewhere],
+    table: str,
+    one: Parameter,
+    example: str,
+) -> Endpoint:
+    return Endpoint(
+        path,
+        title,
+        doc,
+        facts,
         template="country.html",
         twins={
             "json": json_form(),
             "csv": csv_form("data_sources_of", COLUMNS_OF_ONE),
-            "geojson": geojson_form(_feature_of_one),
+            "geojson": geojson_form(partial(_features_of_one, table)),
         },
         parameters=(
-            Parameter("code", "ISO 3166-1 alpha-2, in small letters", most=2, in_path=True),
+            one,
             Parameter("layer", "one layer", allowed=LAYERS),
             Parameter("state", "one state", allowed=tuple(STATES_OF_SOURCES)),
             Parameter("sort", "the order", allowed=tuple(OF_ONE), default="name"),
@@ -278,7 +305,22 @@ ENDPOINTS = (
             Field("next", Kind.STRING, "where it goes on"),
             Field("prev", Kind.STRING, "the part before"),
         ),
-        example="/coverage/fr/",
+        example=example,
         of_catalogue=True,
-    ),
+    )
+
+
+ENDPOINTS = (
+    _page("/coverage/", "Coverage", "Which countries have addresses, and what is missing.", world, "countries",
+          listed=True),
+    _page("/coverage/world/", "Coverage of the world", "The same as /coverage/.", world, "countries", listed=False),
+    _page("/coverage/us/", "Coverage of the United States", "Which states have addresses, and what is missing.",
+          united_states, "states", listed=True),
+    _page_of_one("/coverage/us/<mail>/", "Coverage of a state", "How much of it has addresses, and what is missing.",
+                 state, STATES,
+                 Parameter("mail", "the state as the mail calls it, in small letters", most=2, in_path=True),
+                 "/coverage/us/ca/"),
+    _page_of_one("/coverage/<code>/", "Coverage of a country", "How much of it has addresses, and what is missing.",
+                 country, COUNTRIES, Parameter("code", "ISO 3166-1 alpha-2, in small letters", most=2, in_path=True),
+                 "/coverage/fr/"),
 )  # fmt: skip
