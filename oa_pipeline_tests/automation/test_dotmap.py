@@ -139,7 +139,7 @@ def test_the_command_says_what_it_did(workplace: Workplace, world: World) -> Non
     again = CliRunner().invoke(oa, ["dotmap"])
     assert again.stdout.startswith("nothing has changed since build 1\n")
     told = json.loads(CliRunner().invoke(oa, ["dotmap", "--mbtiles", "--json"]).stdout)
-    assert (told["build"], sorted(told["objects"])) == (2, ["dotmap.mbtiles", "dotmap.png", "dotmap.pmtiles"])
+    assert (told["build"], sorted(told["objects"])) == (2, ["dotmap.mbtiles", "dotmap.pmtiles", "dotmap.png"])
 
 
 def test_a_process_that_is_killed_leaves_the_former_one_and_the_next_makes_the_new(
