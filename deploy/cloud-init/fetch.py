@@ -3,8 +3,9 @@
     fetch.py PLACE [GROUP]      GROUP may read files that variables name, such as a private key
 
 Which they are stands in the environment: DEPLOYMENT, ROLE, SECRETS (names, by space), AWS_DEFAULT_REGION. Parameters
-below /DEPLOYMENT/settings/all and .../ROLE are variables by their last part; a secret is JSON of variables, or what
-Amazon's database service makes of one. Nothing is printed but names. Runs with the system's Python and its boto3.
+below /DEPLOYMENT/settings/all and .../ROLE are variables by their last part (a dedicated host has those of workers,
+too); a secret is JSON of variables, or what Amazon's database service makes of one. Nothing is printed but names. Runs
+with the system's Python and its boto3.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def main(place: Path, group: str = "") -> None:
     import boto3
 
     session = boto3.session.Session()
-    wanted = [f"/{os.environ['DEPLOYMENT']}/settings/{kind}" for kind in ("all", os.environ["ROLE"])]
+    role = os.environ["ROLE"]
+    kinds = ["all", *(["worker"] if role == "dedicated" else []), role]
+    wanted = [f"/{os.environ['DEPLOYMENT']}/settings/{kind}" for kind in kinds]
     variables = {**OF_A_HOST, "AWS_DEFAULT_REGION": os.environ["AWS_DEFAULT_REGION"]}
     for path in wanted:
         variables |= parameters(session.client("ssm"), path)

@@ -108,6 +108,8 @@ def _last_tick(instance: DagsterInstance, state: Any) -> Verdict | None:
 
 def logs(means: Means) -> Verdict:
     """Whether what runs print can be stored where the UI looks for it."""
+    if not means.runs:
+        return note("nothing is run here")
     manager: Any = means.instance.compute_log_manager
     if _name(manager) != LOGS:
         return note("what runs print stays in files of this machine")

@@ -90,6 +90,14 @@ def test_a_host_gets_the_settings_of_all_and_of_its_kind_and_its_secrets(account
     assert got["DAGSTER_HOME"] == "/var/lib/oa/dagster"
 
 
+def test_a_host_for_one_run_has_the_settings_of_workers(account: Account) -> None:
+    account.parameter("worker/OA_CONVERT_MEMORY_MIB", "8192")
+    account.parameter("web/OA_WEB_HOST", "0.0.0.0")
+    assert account.fetch("dedicated").returncode == 0
+    assert account.sourced()["OA_CONVERT_MEMORY_MIB"] == "8192"
+    assert "OA_WEB_HOST" not in account.sourced()
+
+
 def test_what_is_secret_is_in_one_file_that_only_root_reads_and_is_not_printed(account: Account) -> None:
     account.secret("database", username="oa", password=PASSWORD, host="db", port=5432, dbname="oa")
     done = account.fetch("worker", "database")

@@ -79,9 +79,10 @@ class Account:
 def in_words_of_s3(rule: dict[str, Any]) -> dict[str, Any]:
     """A rule of a bucket as S3 itself takes it."""
     said = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    marker = "ExpiredObjectDeleteMarker"
     expiration = {
         "Days": rule.get("ExpirationInDays"),
-        "ExpiredObjectDeleteMarker": rule.get("ExpiredObjectDeleteMarker"),
+        marker: rule.get(marker),
     }
     if any(expiration.values()):
         said["Expiration"] = {name: value for name, value in expiration.items() if value}

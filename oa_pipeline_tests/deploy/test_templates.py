@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cfnlint.config import ManualArgs
 from oa_pipeline.publish.prune import QUIET
 from oa_pipeline.publish.public import is_public
 from oa_pipeline.settings import Settings
+from oa_pipeline.web.app import create_app
 from oa_pipeline.workers.capacity import facts, notices
 
 from .policies import allowed
@@ -212,6 +214,18 @@ def test_alarms_look_at_what_is_counted_and_logged() -> None:
         assert f'"{name}"' in counted, name
     for words in re.findall(r'"([^"]+)"', filtered["FilterPattern"]):
         assert words in inspect.getsource(notices), words
+
+
+def test_a_host_of_the_site_stays_though_the_database_is_away(tmp_path: Path) -> None:
+    balancer = template("site")["Resources"]["Hosts"]["Properties"]
+    nowhere = Settings(
+        home=tmp_path, database_url="postgresql://oa@127.0.0.1:1/oa", dev=True, public_url="https://x.org"
+    )
+    client = create_app(nowhere).test_client()
+    answer = client.get(balancer["HealthCheckPath"], headers={"Host": "10.20.0.7:5000"})
+    assert answer.status_code == 200
+    answer.close()
+    assert client.get("/health").status_code == 503
 
 
 def test_cfn_lint_would_have_found_something() -> None:

@@ -89,6 +89,14 @@ def test_what_runs_print_is_tried_and_a_missing_bucket_named(cloud: Patient, mon
     is_(cloud.findings("database", "dagster")["dagster.logs"], WRONG, "nobodys-bucket", "OA_LOGS_BUCKET")
 
 
+def test_the_hosts_of_the_site_do_not_try_what_they_may_not_do(cloud: Patient, bucket: str) -> None:
+    cloud.findings("database", "dagster")
+    client(cloud, "s3").delete_object(Bucket=bucket, Key="dagster/doctor.txt")
+    found = cloud.on(Host.WEB).findings("database", "dagster", "store")
+    assert {found["dagster.logs"].state, found["store.proposals"].state, found["dagster.daemons"].state} == {NOTE}
+    assert "Contents" not in client(cloud, "s3").list_objects_v2(Bucket=bucket)
+
+
 # EC2, CloudWatch, SNS
 
 
