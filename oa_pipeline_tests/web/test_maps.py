@@ -16,6 +16,7 @@ from oa_pipeline.web.mapstyle import DOTS, style
 from oa_pipeline.web.pages.maps import TILES
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import NOW, declare, run
+from oa_pipeline_tests.web.reading import parsed
 
 KEY = "us/ca/alameda/addresses/county"
 
@@ -26,7 +27,10 @@ def mapped(site: Site) -> tuple[FlaskClient, int, int]:
     engine: sa.Engine = ledger_engine(site.settings.database_url)
     declare(engine, KEY)
     plain = run(engine, KEY)
-    tiles = {"slippymap": {"key": "runs/2/slippymap.pmtiles", "size": 5, "sha256": "a" * 64}}
+    tiles = {
+        "pmtiles": {"key": "runs/2/slippymap.pmtiles", "size": 5, "sha256": "a" * 64},
+        "preview": {"key": "runs/2/preview.png", "size": 5, "sha256": "b" * 64},
+    }
     with_map = run(engine, KEY, bounds=(-1.0, 2.0, 3.0, 4.0), outputs=tiles)
     build = builds.begin_build(engine, dotmap.KIND, run_ids=[plain], now=NOW)
     for area, rows in (("us-ca", 5), ("fr", 7), ("others", 1)):
@@ -74,6 +78,16 @@ def test_a_run_with_tiles_has_a_map_and_its_page_leads_there(mapped: tuple[Flask
     for number in (plain, 10**9):
         none = client.get(f"/runs/{number}/map/")
         assert (none.status_code, f"Run {number} has no map" in none.text) == (404, True)
+
+
+def test_the_page_of_a_run_shows_its_preview_where_it_has_one(mapped: tuple[FlaskClient, int, int]) -> None:
+    client, drawn, plain = mapped
+    (picture,) = parsed(client.get(f"/runs/{drawn}/").text).all("img")
+    assert picture.attributes["src"] == "/files/runs/2/preview.png"
+    assert picture.attributes["alt"].startswith("Map of where its")
+    assert client.get(f"/runs/{drawn}.json").get_json()["preview"] == "/files/runs/2/preview.png"
+    assert parsed(client.get(f"/runs/{plain}/").text).all("img") == []
+    assert client.get(f"/runs/{plain}.json").get_json()["preview"] is None
 
 
 def test_the_style_asks_nobody_else_for_anything(mapped: tuple[FlaskClient, int, int]) -> None:
