@@ -6,19 +6,22 @@ Every page is asked for in as many variants as there are times, so that most are
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
+import os
 import statistics
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.orchestration import embedded
 from oa_pipeline_tests.database import FAST, create, named, open_folder
 from oa_pipeline_tests.ledger import many_runs
-from oa_pipeline_tests.web.serving import served
+from oa_pipeline_tests.web.serving import Served, served
 
 LATE, LATE_UNCHANGED, LARGEST = 100.0, 5.0, 60_000  # milliseconds, milliseconds, bytes
 READERS = 200
@@ -42,7 +45,19 @@ PAGES: dict[str, Callable[[int], str]] = {
     "licences as text": lambda n: f"/licences.txt?q=c{n}",
     "coverage": lambda n: f"/coverage/?per={100 + n}",
     "coverage, states": lambda n: f"/coverage/us/?per={100 + n}",
+    "coverage, a country": lambda n: f"/coverage/ca/?per={100 + n}",
     "statistics": lambda n: f"/statistics/?per={20 + n}",
+    "sets": lambda n: f"/sets/?past={50 - n}",
+    "a set": lambda n: f"/sets/{many_runs.SETS - n % 3}/?page=%3Eus%2F{n}",
+    "a set at work": lambda n: f"/sets/{many_runs.SET}/",
+    "a set's failures": lambda n: f"/sets/{many_runs.SETS - 1 - n % 2}/?outcome=failed&page=%3Eus%2F{n}",
+    "jobs": lambda n: f"/jobs/?past=job-{2_000 + n:05d}",
+    "a job": lambda n: f"/jobs/job-{2_000 + n:05d}",
+    "map": lambda n: "/map/",
+    "state.txt": lambda n: "/state.txt",
+    "a set's state.txt": lambda n: f"/sets/{many_runs.SETS - 1 - n}/state.txt",
+    "licenses.json": lambda n: "/latest/licenses.json",
+    "sitemap.xml": lambda n: "/sitemap.xml",
     "api": lambda n: "/api/",
     "openapi.json": lambda n: "/openapi.json",
 }
@@ -61,14 +76,28 @@ def ask(port: int, address: str, tag: str = "") -> tuple[int, float, int, str]:
     return answer.status, taken, len(body), answer.headers.get("ETag", "")
 
 
-def measured(port: int, times: int) -> bool:
+def worked(site: Served) -> float:
+    """Seconds of CPU that the processes of the site have used."""
+    found = 0.0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == site.process.pid:
+                found += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def measured(site: Served, times: int) -> bool:
     """Prints a line a page; whether all limits were kept."""
-    kept = True
-    print(f"{'page':<20}{'median ms':>10}{'p95 ms':>10}{'304 p95':>10}{'bytes':>10}")
+    kept, port = True, site.port
+    print(f"load {os.getloadavg()[0]:.1f}; CPU is the site's own, without the database's, for one page")
+    print(f"{'page':<22}{'median ms':>10}{'p95 ms':>10}{'304 p95':>10}{'CPU ms':>10}{'bytes':>10}")
     for _ in range(8):
         ask(port, "/")  # both processes have read the catalogue
     for name, address in PAGES.items():
+        before = worked(site)
         answers = [ask(port, address(n)) for n in range(times)]
+        cpu = (worked(site) - before) / times * 1000
         again = [ask(port, address(n), answers[n][3]) for n in range(times)]
         if {a[0] for a in answers} != {200} or {a[0] for a in again} != {304}:
             raise SystemExit(f"{name}: {Counter(a[0] for a in answers)}, then {Counter(a[0] for a in again)}")
@@ -78,7 +107,8 @@ def measured(port: int, times: int) -> bool:
         kept &= fine
         median = statistics.median(a[1] for a in answers)
         print(
-            f"{name:<20}{median:>10.1f}{late:>10.1f}{unchanged:>10.1f}{largest:>10,}  {'reached' if fine else 'short'}"
+            f"{name:<22}{median:>10.1f}{late:>10.1f}{unchanged:>10.1f}{cpu:>10.1f}{largest:>10,}  "
+            f"{'reached' if fine else 'short'}"
         )
     return kept
 
@@ -113,7 +143,7 @@ def main(times: int = 40, url: str = "") -> None:
                 upgrade(url)
                 many_runs.fill(url)
             with served(url, folder / "home", OA_RATE_LIMIT="0") as site:
-                fine = [measured(site.port, times), crowded(site.port)]
+                fine = [measured(site, times), crowded(site.port)]
         finally:
             if server is not None:
                 server.stop()
