@@ -18,7 +18,7 @@ def former_stays(workplace: Workplace) -> Iterator[None]:
     from ..errors import OAError
     from ..orchestration import attempt
     from ..orchestration.collect import NotCopied
-    from ..publish.dotmap.build import Unfinished
+    from ..publish.dotmap.unfinished import Unfinished
 
     try:
         yield

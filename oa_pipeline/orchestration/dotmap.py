@@ -86,7 +86,7 @@ def _sent(facts: dict[str, Any], account: Account) -> bool:
 
 def _send(workplace: Workplace, engine: sa.Engine, done: Dotmap, account: Account, say: Say) -> None:
     from ..ledger import builds
-    from ..publish.dotmap.build import Unfinished
+    from ..publish.dotmap.unfinished import Unfinished
     from ..publish.dotmap.world import MBTILES
     from ..publish.mapbox.upload import upload
 

@@ -15,14 +15,11 @@ from ...ledger.snapshot import runs_to_date
 from ..store import Store
 from .areas import Part, fingerprint, fingerprint_of_all, parts_by_area
 from .making import Workshop, make_area
+from .unfinished import Unfinished
 from .world import MBTILES, PICTURE, PMTILES, make_world
 
 KIND = dotmap.KIND
 Say = Callable[[str, int, int | None], None]  # what is done, how far it is, of how much
-
-
-class Unfinished(PublishError):  # noqa: N818 - a fact
-    """The build is current, but not everywhere: the next run does the rest of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from oa_pipeline.errors import MapError, PublishError
 from oa_pipeline.ledger import builds, dotmap
 from oa_pipeline.publish.dotmap import build as building
 from oa_pipeline.publish.dotmap.areas import area_of
-from oa_pipeline.publish.dotmap.build import Dotmap, Unfinished, due
+from oa_pipeline.publish.dotmap.build import Dotmap, due
+from oa_pipeline.publish.dotmap.unfinished import Unfinished
 from oa_pipeline.publish.prune import Wish as Pruning
 from oa_pipeline.publish.prune import prune
 from oa_pipeline.publish.store import Store
