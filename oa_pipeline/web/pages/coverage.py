@@ -143,9 +143,7 @@ def united_states(asked: Asked) -> Answer:
 
 
 def _states(asked: Asked, found: Mapping[str, Tally]) -> list[dict[str, Any]]:
-    return _areas(
-        asked, ledger_coverage.STATE, found, STATE_NAMES, lambda code: f"/coverage/us/{code.lower()}/"
-    )
+    return _areas(asked, ledger_coverage.STATE, found, STATE_NAMES, lambda code: f"/coverage/us/{code.lower()}/")
 
 
 def _areas(
