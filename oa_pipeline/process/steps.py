@@ -173,6 +173,8 @@ class _Steps:
         self.maps, self.glimpse = drawn.facts, drawn.glimpse
         for kind, output in sorted(drawn.outputs.items()):
             log.say(f"{kind}: {output.path}, {output.size:,} bytes, {output.rows:,} points")
+        if left_out := drawn.facts.get("slippy map", {}).get("left out"):
+            log.warn(f"pmtiles: {left_out:,} points are in no tile of the highest zoom, which would be too large")
         made = {kind: output for kind, output in outcome.outputs.items() if kind in self._kinds}
         if PARQUET not in made:
             parquet.unlink()

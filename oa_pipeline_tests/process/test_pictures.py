@@ -15,7 +15,8 @@ from PIL import Image
 from pmtiles.reader import MmapSource, Reader, all_tiles
 
 from oa_pipeline.convert.task import Limits
-from oa_pipeline.process import Wanted
+from oa_pipeline.process import Wanted, pictures
+from oa_pipeline.process.pictures import arguments
 from oa_pipeline_tests.process.runs import CSV, LOCAL, Ran, Runs, collection, feature, point
 
 DATA = ("geojson", "csv", "parquet", "sample")
@@ -159,6 +160,17 @@ def test_of_more_rows_than_a_slippy_map_may_have_some_are_taken_all_over(drawing
     assert (told["rows"], told["rows taken"]) == (200, 50)
     assert {held["number"] for held in dots(ran)} == {str(n) for n in range(0, 200, 4)}
     assert ran.result.index["maps"]["preview"]["points"] == 200
+
+
+def test_points_that_are_too_many_for_a_tile_are_counted(drawing: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = "--maximum-tile-features=50"
+    monkeypatch.setattr(pictures, "arguments", lambda one: [*arguments(one), few])
+    ran = drawing.csv("x,y,n\n" + "".join(f"{5 + i / 1e6},50,{i}\n" for i in range(200)))
+    told = ran.result.index["maps"]["slippy map"]
+    assert told["left out by zoom"]["14"] == {"dropped_as_needed": told["left out"]}
+    assert told["dots"] == 200 - told["left out"] == len(dots(ran)) <= 50
+    assert ran.result.index["outputs"]["pmtiles"]["rows"] == told["dots"]
+    assert f"{told['left out']} points are in no tile of the highest zoom" in ran.log
 
 
 def test_texts_of_the_source_stay_texts(drawing: Runs) -> None:
