@@ -16,15 +16,17 @@ from ..preview import render
 from .archive import Archive, Tile, zoom_of
 from .mvt import places, unpacked
 
-NEAREST = 10  # zoom
 MOST_BYTES = 4 << 20  # of the tiles that are looked at: they say how many dots there are
 
 
 def picture(archive: Archive) -> Image.Image | None:
     """All dots over outlines, as many as the highest zoom has that is not too much to look at; None without any."""
     sizes: Counter[int] = Counter()
-    for entry in takewhile(lambda entry: zoom_of(entry.tile_id) <= NEAREST, archive.entries()):
-        sizes[zoom_of(entry.tile_id)] += entry.length
+    for entry in archive.entries():
+        zoom = zoom_of(entry.tile_id)
+        sizes[zoom] += entry.length
+        if sizes[zoom] > MOST_BYTES:  # and higher ones have more
+            break
     fitting = [zoom for zoom, size in sizes.items() if size <= MOST_BYTES]
     if not fitting:
         return None

@@ -48,7 +48,7 @@ def test_the_highest_zoom_that_is_not_too_much_is_drawn(tmp_path: Path, monkeypa
     picture(opened(path))
     monkeypatch.setattr(drawing, "MOST_BYTES", len(low))
     picture(opened(path))
-    assert seen == [3, 0]
+    assert seen == [12, 0]
     monkeypatch.setattr(drawing, "MOST_BYTES", 1)
     assert picture(opened(path)) is None
 
