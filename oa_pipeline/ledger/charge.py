@@ -39,6 +39,8 @@ class Charge:
         """Lets go of it."""
         if self._connection is not None:
             with contextlib.suppress(SQLAlchemyError):
-                self._connection.invalidate()
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock(0x0A, self._key)))
+            with contextlib.suppress(SQLAlchemyError):
+                self._connection.invalidate()  # not back into the pool, in case the lock is still its
             self._connection.close()
             self._connection = None

@@ -83,9 +83,11 @@ class Instance(Host):
         if self.log is not None:
             self.log.ship()
 
-    def is_busy(self, busy: bool) -> None:
-        """The worker says whether it has runs."""
+    def is_busy(self, busy: bool, *, able: bool = True) -> None:
+        """The worker says whether it has runs; who is not able to have some yet does not idle."""
         self._rounds += 1
+        if not busy and not able:
+            self._seen.since = time.monotonic()
         if busy is not self._seen.busy:
             self._seen = _Seen(busy, ever=self._seen.ever or busy)
             self._changed.set()

@@ -10,5 +10,5 @@ class Host:
     only = ""  # the run that it is for, and no other
     resting = False  # nothing more is to be taken, and what is at work may finish
 
-    def is_busy(self, busy: bool) -> None:
-        """The worker says whether it has runs, again and again."""
+    def is_busy(self, busy: bool, *, able: bool = True) -> None:
+        """The worker says whether it has runs, or is able to have some, again and again."""

@@ -107,7 +107,7 @@ class Worker:
             while True:
                 self._wait(told)
                 self._hear()
-                self.host.is_busy(bool(self.children or self._unsettled))
+                self.host.is_busy(bool(self.children or self._unsettled), able=self._parent is not None)
                 if self._stillborn >= STILLBORN:
                     log.error("the code location %s cannot be loaded; its last words are above", self.plan.module)
                     return 1

@@ -42,7 +42,7 @@ class Amazon:
     throttled: int = 0
     desired: list[int] = field(default_factory=list)  # that the group was set to
     _tokens: dict[str, Response] = field(default_factory=dict)
-    _pool: Any = field(default_factory=urllib3.PoolManager)
+    _pool: Any = field(default_factory=lambda: urllib3.PoolManager(maxsize=30))
 
     def answer(self, request: Request) -> Response:
         fields = _fields(request)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,9 +39,11 @@ class Machine:
 
 
 class Keeper(threading.Thread):
-    """Boots, watches and ends instances. `dead`: how many of the next ones never boot."""
+    """Boots, watches and ends instances. `dead`: which ones never boot, counted from 0."""
 
-    def __init__(self, amazon: Amazon, folder: Path, environment: Mapping[str, str], *, dead: int = 0) -> None:
+    def __init__(
+        self, amazon: Amazon, folder: Path, environment: Mapping[str, str], *, dead: Collection[int] = ()
+    ) -> None:
         super().__init__(daemon=True)
         self.amazon, self.folder, self.environment, self.dead = amazon, folder, dict(environment), dead
         self.machines: dict[str, Machine] = {}
@@ -68,8 +70,7 @@ class Keeper(threading.Thread):
             self.most = max(self.most, len(alive))
             for name in sorted(alive - self.machines.keys() - set(self.never)):
                 tags = {tag["Key"]: tag["Value"] for tag in seen[name].get("Tags", [])}
-                if self.dead:
-                    self.dead -= 1
+                if len(self.booted) + len(self.never) in self.dead:
                     self.never.append(name)
                 else:
                     self._boot(name, tags)
@@ -157,7 +158,9 @@ class Keeper(threading.Thread):
 
 
 @contextlib.contextmanager
-def keeping(amazon: Amazon, folder: Path, environment: Mapping[str, str], *, dead: int = 0) -> Iterator[Keeper]:
+def keeping(
+    amazon: Amazon, folder: Path, environment: Mapping[str, str], *, dead: Collection[int] = ()
+) -> Iterator[Keeper]:
     """Instances live while the block runs."""
     folder.mkdir(exist_ok=True)
     keeper = Keeper(amazon, folder, {"PATH": os.defpath, **environment}, dead=dead)

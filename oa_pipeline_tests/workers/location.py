@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dagster import Definitions, OpExecutionContext, in_process_executor, job, op
 
-WAIT = 120.0
+WAIT = 300.0
 
 
 def note(folder: str, name: str) -> None:

@@ -31,10 +31,10 @@ class Place:
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end
-            self.instance.is_busy(self.busy)
+            self.instance.is_busy(self.busy, able=self.able)
             time.sleep(0.02)
 
-    busy = False
+    busy, able = False, True
 
     @property
     def protected(self) -> bool:
@@ -119,6 +119,16 @@ def test_busy_it_does_not_end(second: Place) -> None:
     time.sleep(0.6)
     assert second.told.times == 0
     second.busy = False
+    second.until(lambda: second.told.times)
+
+
+def test_who_still_warms_up_does_not_idle(second: Place) -> None:
+    second.able = False
+    before = len(second.amazon.actions("DescribeAutoScalingGroups"))
+    end = time.monotonic() + 0.8
+    second.until(lambda: time.monotonic() > end)
+    assert (second.told.times, len(second.amazon.actions("DescribeAutoScalingGroups"))) == (0, before)
+    second.able = True
     second.until(lambda: second.told.times)
 
 
