@@ -26,6 +26,7 @@ from .rendering import moment
 from .site import Site
 
 REST = 2.0  # seconds for which a database that did not answer is left alone
+TIMES_FRESH = 10  # as old as that times its freshness, a page is not shown any more while another is made
 NOTICE = b"<!--notice-->"  # in every page, where it would say that it is old
 STALE = "public, max-age=15, stale-if-error=86400"
 LED = "\nled to"  # after an address: what is kept is where it led
@@ -77,8 +78,10 @@ def respond(
             version = site.catalogue(version).version
         tag = f"{version.version}-{site.templates.version}-{datetime.now(UTC):%j}"
         page = site.kept.get(address)
-        if page is not None and time.time() - page.made < endpoint.fresh_seconds:
-            tag = page.tag
+        if endpoint.fresh_seconds:
+            asked = Asked(site, endpoint, path, asked_values, version)
+            page = _good_enough(page, asked, address, form or PAGE_FORM, tag)
+            tag = page.tag if page is not None else tag
         if _unchanged(tag, version):
             return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version))
         if page is None or page.tag != tag:
@@ -102,6 +105,29 @@ def respond(
     if request.if_none_match.star_tag:
         return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, page.modified)
     return _finished(endpoint, _sent(page), page.tag, page.modified)
+
+
+def _good_enough(page: Page | None, asked: Asked, address: str, form: Form, tag: str) -> Page | None:
+    """A page that may be shown although there is something newer; if it is no longer fresh, it is made anew meanwhile.
+
+    None where the newest has to be waited for.
+    """
+    site, fresh = asked.site, asked.endpoint.fresh_seconds
+    page = page or site.kept.last(address)  # of another process, or of before a restart
+    if page is None or page.tag == tag:
+        return page
+    age = time.time() - page.made
+    if age >= fresh * TIMES_FRESH:
+        return None
+    if age >= fresh:
+
+        def make() -> None:
+            answer = asked.endpoint.facts(asked)
+            assert isinstance(answer, Answer)
+            site.kept.put(address, _render(answer, asked, form, tag))
+
+        site.renewing.begin(address, make)
+    return page
 
 
 def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:

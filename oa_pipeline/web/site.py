@@ -16,6 +16,7 @@ from .glimpses import Glimpses
 from .keeping import Kept
 from .limits import Limits
 from .rendering import Templates
+from .renewing import Renewing
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -38,6 +39,11 @@ class Site:
     def kept(self) -> Kept:
         """The pages as they were rendered last."""
         return Kept(Path(self.settings.home) / "pages", self.templates.version)
+
+    @cached_property
+    def renewing(self) -> Renewing:
+        """The pages that are being made anew."""
+        return Renewing()
 
     @cached_property
     def limits(self) -> Limits:
