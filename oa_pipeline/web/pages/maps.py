@@ -22,7 +22,7 @@ from .runs import MOST, PUBLIC, sample
 __all__ = ["BLUEPRINT", "ENDPOINTS"]
 
 WORLD = (-170.0, -56.0, 180.0, 75.0)
-TILES, RUN_TILES = "dotmap.pmtiles", ("slippymap", "pmtiles")
+TILES, PICTURE, RUN_TILES = "dotmap.pmtiles", "dotmap.png", ("slippymap", "pmtiles")
 RUN_LAYER = "dots"
 AREA = (
     Field("area", Kind.STRING, "the country's code, and in the United States the state's", "areas"),
@@ -38,6 +38,7 @@ def world(asked: Asked) -> Answer:
     """The dotmap and its areas."""
     engine = asked.site.ledger()
     held = builds.artifact(engine, TILES)
+    picture = builds.artifact(engine, PICTURE)
     areas = dotmap.areas(engine) if held is not None else []
     return Answer(
         {
@@ -55,7 +56,11 @@ def world(asked: Asked) -> Answer:
                 for one in sorted(areas, key=lambda one: (-one["rows"], one["area"]))
             ],
         },
-        only_page={"bounds": WORLD, "layer": LAYER},
+        only_page={
+            "bounds": WORLD,
+            "layer": LAYER,
+            "picture": asked.site.picture_url(picture["key"]) if picture is not None else "",
+        },
     )
 
 
