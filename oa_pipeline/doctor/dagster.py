@@ -20,6 +20,13 @@ def _name(thing: object) -> str:
     return type(thing).__name__
 
 
+def _ticks_are_purged(instance: DagsterInstance) -> bool:
+    from ..orchestration.dagster_private import InstigatorType
+
+    days = instance.get_tick_retention_settings(InstigatorType.SENSOR)
+    return all(count > 0 for status, count in days.items() if status.value in {"SKIPPED", "SUCCESS"})
+
+
 # What has to be so, and what goes wrong where it is not.
 _WANTED: Mapping[str, tuple[Callable[[DagsterInstance], bool], str]] = {
     "storage is PooledPostgresStorage": (
@@ -33,6 +40,7 @@ _WANTED: Mapping[str, tuple[Callable[[DagsterInstance], bool], str]] = {
     "run_retries.enabled: false": (
         lambda i: not i.run_retries_enabled, "a run that took too long would be started again under another id"
     ),
+    "retention of ticks": (_ticks_are_purged, "rows of sensors and schedules would pile up"),
     "telemetry.enabled: false": (lambda i: not i.telemetry_enabled, "something is reported to others"),
     "nux.enabled: false": (lambda i: not i.nux_enabled, "visitors of the UI are asked to join something"),
 }  # fmt: skip
@@ -59,6 +67,8 @@ def settings(means: Means) -> Verdict:
                     "let both have the same, as `oa worker`",
                 )
             )
+    if means.settings.ec2_launch_template and getattr(launcher, "mode", "") != "ec2":
+        found.append(warning("OA_EC2_LAUNCH_TEMPLATE is set, and run_launcher.mode is not ec2: it is never used", CURE))
     if means.production and _name(instance.compute_log_manager) != LOGS:
         found.append(warning("what runs print stays on the machine they were on", CURE))
     return worst(found, ok(f"{means.dagster_home / 'dagster.yaml'} says what is needed"))

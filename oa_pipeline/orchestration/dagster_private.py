@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
+from dagster._core.definitions.run_request import InstigatorType as InstigatorType
 from dagster._core.launcher.base import CheckRunHealthResult as CheckRunHealthResult
 from dagster._core.launcher.base import LaunchRunContext as LaunchRunContext
 from dagster._core.launcher.base import ResumeRunContext as ResumeRunContext

@@ -208,6 +208,7 @@ def test_dagsters_file_of_oa_up_is_taken_as_well(patient: Patient) -> None:
         ({"run_retries": {"enabled": True}}, WRONG, "run_retries"),
         ({"telemetry": {"enabled": True}}, WRONG, "telemetry"),
         ({"nux": {"enabled": True}}, WRONG, "nux"),
+        ({"retention": {}}, WRONG, "retention of ticks"),
         ({"run_coordinator": yaml.safe_load(without_workers())["run_coordinator"]}, WRONG, "QueuedRunCoordinator"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
@@ -223,6 +224,11 @@ def test_launcher_and_coordinator_have_to_agree_on_silence(patient: Patient) -> 
     text = with_workers().replace("heartbeat_timeout_seconds: 60  #", "heartbeat_timeout_seconds: 61  #")
     patient.dagster_yaml(text)
     is_(patient.but(dev=True).findings("database", "dagster")["dagster.settings"], WRONG, "heartbeat_timeout_seconds")
+
+
+def test_a_template_that_the_launcher_would_never_use_is_told(patient: Patient) -> None:
+    found = patient.but(dev=True, ec2_launch_template="lt-1").findings("database", "dagster")["dagster.settings"]
+    is_(found, WARNING, "run_launcher.mode")
 
 
 def test_runs_without_workers_are_told(patient: Patient) -> None:

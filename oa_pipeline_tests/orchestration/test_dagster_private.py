@@ -81,6 +81,13 @@ def test_the_version_that_its_tables_need_is_the_one_they_have_when_they_are_new
     assert dagster_version(ledger_engine(empty_database)) == private.newest_storage_version()
 
 
+def test_ticks_of_sensors_have_a_retention_that_can_be_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(YAML + "retention: {sensor: {purge_after_days: {skipped: 2}}}\n")
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        days = instance.get_tick_retention_settings(private.InstigatorType.SENSOR)
+    assert {status.value: count for status, count in days.items()}["SKIPPED"] == 2
+
+
 def test_a_location_is_loaded_as_a_whole() -> None:
     code = (
         "import sys; from oa_pipeline.orchestration.dagster_private import load_location; load_location(sys.argv[1]); "
