@@ -16,12 +16,14 @@ from typing import Any
 import shapely
 
 from ..sources.coverage import geoid_kind, iso_code, iso_known
+from ..text import one_line
 from . import boundaries
 from .boundaries.topology import on_the_map, polygons
 from .places import GEOIDS, SAME, geoid_of, place_of, state_folder
 
 Bounds = Sequence[float]  # west, south, east, north
 MOST_POINTS = 100_000  # of a geometry; a finer one is drawn simpler
+LONGEST = 200  # characters of a name
 FINE = 1e-4  # degrees, to which it then is
 CAPE = 90.0
 
@@ -118,7 +120,7 @@ def _subdivision(coverage: Mapping[str, Any]) -> tuple[str, str | None]:
         if isinstance(held, Mapping)
         else []
     )
-    return code, next((name for name in names if isinstance(name, str) and name), None)
+    return code, next((one_line(name)[:LONGEST] for name in names if isinstance(name, str) and name.strip()), None)
 
 
 def own_geometry(coverage: Mapping[str, Any], said: list[str]) -> Any | None:

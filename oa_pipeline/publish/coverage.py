@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -166,6 +166,7 @@ def standings_of(
     from ..maps import boundaries
     from ..maps.areas import area_of
     from ..maps.coverage import Standing
+    from ..maps.joining import placed
 
     for file in ("world", "us"):
         boundaries.features(file)  # once, rather than looked up one by one
@@ -187,7 +188,8 @@ def standings_of(
             )
         )
         say("areas", len(found), None)
-    return found
+    homes = placed([one.area for one in found])
+    return [replace(one, area=area) for one, area in zip(found, homes, strict=True)]
 
 
 def _why_not(runs: Sequence[Row]) -> str:

@@ -243,6 +243,28 @@ def test_a_build_that_fails_leaves_what_was_and_the_next_one_draws(engine: sa.En
     assert read(folder, f"sets/{number}/render-world.png").startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    "coverage_of_it",
+    [
+        {"ISO 3166": {"alpha2": "FR-83", "subdivision": "V\x00ar\u202e<script>" + "x" * 1000}},
+        {"geometry": {"type": "Polygon", "coordinates": [[[1, 2], "x"]]}},
+        {"geometry": {"type": "GeometryCollection", "geometries": []}},
+        {"geometry": {"type": "LineString", "coordinates": [[1, 42], [2, 43]]}},
+        {"US Census": {"geoid": ["06"]}, "ISO 3166": 7},
+        {"US Census": {"geoid": "\x00" * 7}},
+    ],
+    ids=["a name", "half a ring", "an empty collection", "a line", "other types", "no digits"],
+)
+def test_whatever_a_coverage_holds_the_map_is_drawn(
+    engine: sa.Engine, folder: Store, coverage_of_it: dict[str, Any]
+) -> None:
+    run(engine, declare(engine, NOWHERE, coverage=coverage_of_it), rows=3, bounds=(6.0, 43.1, 6.5, 43.5))
+    assert drawn(engine, folder).facts["sources"] == 1
+    (row,) = coverage.sources_of(engine, "FR")
+    assert len(row["name"]) <= 200
+    assert json.loads(read(folder, GEOJSON))["features"]
+
+
 def test_progress_is_told_step_by_step(engine: sa.Engine, folder: Store) -> None:
     world(engine)
     said: list[tuple[str, int, int | None]] = []
