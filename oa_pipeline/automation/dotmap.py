@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from ..assets.dotmap import DOTMAP
-from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, KIND_TAG, PRIORITY_TAG
+from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, DEDICATED, KIND_TAG, PRIORITY_TAG, WORKER_TAG
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
 
@@ -28,7 +28,7 @@ def dotmap_job() -> Any:
     return define_asset_job(
         "make_dotmap",
         selection=[DOTMAP],
-        tags=TAGS,
+        tags={**TAGS, WORKER_TAG: DEDICATED},
         executor_def=in_process_executor,
         description="Makes the tiles of the countries and states whose addresses have changed, and of the world.",
     )

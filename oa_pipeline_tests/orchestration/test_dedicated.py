@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -13,14 +16,19 @@ from oa_pipeline.aws.clients import CloudFault
 from oa_pipeline.aws.instances import State
 from oa_pipeline.ledger import assignments
 from oa_pipeline.ledger.assignments import Assignment, Standing
-from oa_pipeline.ledger.tables import Stage
+from oa_pipeline.ledger.heartbeats import Beat, beat
+from oa_pipeline.ledger.partitions import Declared, record
+from oa_pipeline.ledger.runs import CacheFacts, Ending, Opening, end_run, open_run
+from oa_pipeline.ledger.tables import RunStatus, Stage
 from oa_pipeline.orchestration import dagster_private as private
+from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.orchestration.launcher import Ec2RunLauncher
 from oa_pipeline.orchestration.launching import dedicated
 from oa_pipeline.orchestration.launching.dedicated import Order, order_of
 from oa_pipeline.orchestration.launching.health import judged
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.aws.amazon import SINGLE, Amazon, amazon, moto_server
+from oa_pipeline_tests.workers.system import remote_origin
 
 __all__ = ["amazon", "moto_server"]
 
@@ -251,8 +259,6 @@ def test_health_is_what_the_heartbeat_and_ec2_say_together(
 def test_ec2_that_does_not_answer_is_no_loss(
     launcher: Ec2RunLauncher, instance: DagsterInstance, amazon: Amazon, engine: sa.Engine
 ) -> None:
-    from oa_pipeline.ledger.heartbeats import Beat, beat
-
     run = heavy(instance)
     launch(launcher, run)
     (number,) = made_for(amazon, run)
@@ -265,3 +271,66 @@ def test_ec2_that_does_not_answer_is_no_loss(
     launcher.__dict__.pop("_watch")
     lost = launcher.check_run_worker_health(run)
     assert (lost.status, "terminated as EC2 says" in (lost.msg or "")) == (NOT_FOUND, True)
+
+
+@pytest.fixture
+def coordinator(
+    launcher: Ec2RunLauncher, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> CapacityRunCoordinator:
+    monkeypatch.setattr(DagsterInstance, "run_launcher", launcher)
+    made = CapacityRunCoordinator.from_config_value(None, {})
+    made.register_instance(instance)
+    return made
+
+
+def test_instances_of_single_runs_are_slots_beside_the_workers_own(
+    coordinator: CapacityRunCoordinator, engine: sa.Engine
+) -> None:
+    beat(engine, Beat("pool", "host", 1, 2))
+    beat(engine, Beat("single", "host", 1, 1, dedicated=True))
+    config = coordinator.get_run_queue_config()
+    by_value = {one["value"]: one["limit"] for one in config.tag_concurrency_limits if one["key"] == "oa/worker"}
+    assert (config.max_concurrent_runs, by_value) == (6, {"pool": 2, "dedicated": 4})
+    assert coordinator.pool_slots() == 2
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        pytest.param({}, ("pool", "shared"), id="usual"),
+        pytest.param({"oa/worker": "dedicated"}, ("dedicated", None), id="asked for"),
+        pytest.param({"dagster/partition": "big/addresses/a"}, ("dedicated", None), id="a huge source"),
+        pytest.param({"dagster/partition": "small/addresses/a"}, ("pool", "shared"), id="a small source"),
+        pytest.param({"dagster/partition": "new/addresses/a"}, ("pool", "shared"), id="one that never ran"),
+        pytest.param(
+            {"dagster/partition": "big/addresses/a", "oa/kind": "pull-request"}, ("pool", None), id="a pull request's"
+        ),
+        pytest.param({"dagster/partition": "big/addresses/a", "oa/worker": "pool"}, ("pool", "shared"), id="not asked"),
+    ],
+)
+def test_the_queue_says_whose_slots_a_run_takes(
+    coordinator: CapacityRunCoordinator, instance: DagsterInstance, engine: sa.Engine, tags: dict[str, str],
+    found: tuple[str, str | None],
+) -> None:  # fmt: skip
+    now = datetime.now(UTC)
+    for name, mib in (("big", 2049), ("small", 2048)):
+        record(engine, [Declared(f"{name}/addresses/a", name, "addresses", "a", {}, {}, "d")], now=now)
+        ticket = open_run(engine, Opening(f"{name}/addresses/a"), now=now)
+        cache = CacheFacts("0" * 64, "0" * 32, mib << 20, "text/csv", {})
+        assert end_run(engine, ticket, Ending(RunStatus.SUCCEEDED, now, rows=1, cache=cache, prefix=ticket.prefix))
+    run = create_run_for_test(
+        instance, status=DagsterRunStatus.NOT_STARTED, tags=tags, remote_job_origin=remote_origin("job")
+    )
+    coordinator.submit_run(private.SubmitRunContext(run, None))
+    queued = instance.get_run_by_id(run.run_id)
+    assert queued is not None
+    assert (queued.tags["oa/worker"], queued.tags.get("oa/slots")) == found
+
+
+def test_nothing_of_amazons_is_imported_where_it_is_not_asked_for() -> None:
+    program = (
+        "import sys; import oa_pipeline.orchestration.launcher, oa_pipeline.orchestration.coordinator, "
+        "oa_pipeline.workers.worker; print(sorted({'boto3', 'botocore'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"

@@ -42,7 +42,7 @@ class Cloud:
         """Waits until so many are."""
         self.running.until(
             lambda: self.running.rows(f"SELECT 1 FROM oa.assignments WHERE stage = 'taken' OFFSET {runs - 1}"),
-            f"{runs} runs at work", 120,
+            f"{runs} runs at work", 240,
         )  # fmt: skip
 
     def desired(self) -> int:
@@ -79,7 +79,7 @@ def cloud(
 
 POOL = {
     "OA_EC2_GROUP": GROUP, "OA_EC2_IDLE_SECONDS": "3", "OA_EC2_COOLDOWN_SECONDS": "1", "OA_EC2_PATIENCE_SECONDS": "2",
-    "OA_EC2_BOOT_SECONDS": "15", "OA_CLOUDWATCH_NAMESPACE": "oa",
+    "OA_EC2_BOOT_SECONDS": "40", "OA_CLOUDWATCH_NAMESPACE": "oa",
 }  # fmt: skip
 
 
