@@ -60,10 +60,10 @@ work_volume() {
   if ! mountpoint -q "$STATE/work"; then
     disk=$(spare_disk)
     if [ -n "$disk" ]; then
-      mkfs.xfs -q "$disk"
+      mkfs.xfs -q -L oa-work "$disk"
       mount -o noatime,nodev,nosuid "$disk" "$STATE/work"
-      # An instance store is empty after a stop: the host then starts without it rather than not at all.
-      echo "$disk /var/lib/oa/work xfs noatime,nodev,nosuid,nofail 0 2" >> "$ROOT/etc/fstab"
+      # By its label: names of disks change. An instance store is empty after a stop, and the host starts without it.
+      echo "LABEL=oa-work /var/lib/oa/work xfs noatime,nodev,nosuid,nofail 0 2" >> "$ROOT/etc/fstab"
     fi
   fi
 }
