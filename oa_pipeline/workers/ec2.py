@@ -60,6 +60,7 @@ class Instance(Host):
         self.log: ShippedLog | None = None
         self.needed: Callable[[], bool] = lambda: True  # whether runs wait; asked before the pool's last instance ends
         self._replace = False  # whether the group is to get another in its place
+        self._doomed = False  # it ends whether we ask for that or not
         self._why, self._rested_at = "", 0
         self._metadata, self._terms, self._told = metadata, terms, told
         self._seen, self._rounds = _Seen(), 0
@@ -100,8 +101,10 @@ class Instance(Host):
         try:
             groups.end(self.instance, smaller=not self._replace)
         except CloudFault as error:
-            log.warning("the instance lives on: %s", error)
-            return False
+            if not self._doomed:
+                log.warning("the instance lives on: %s", error)
+                return False
+            log.info("the instance ends without us: %s", error)
         until = time.monotonic() + STAY_SECONDS
         while told.times == before and time.monotonic() < until:
             time.sleep(0.2)
@@ -140,7 +143,7 @@ class Instance(Host):
         if notice is None:
             return
         if notice.urgent:
-            self._why, self._replace = notice.what, True
+            self._why, self._replace, self._doomed = notice.what, True, True
             self._leave()
         elif not self.resting:
             self._rest(notice.what, replace=True)

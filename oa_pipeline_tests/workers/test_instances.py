@@ -165,6 +165,17 @@ def test_a_spot_notice_drains_it_at_once_and_the_group_gets_another(steady: Plac
     assert (group["DesiredCapacity"], steady.instance.instance in str(group["Instances"])) == (2, False)
 
 
+def test_an_instance_that_others_end_works_no_more_even_if_amazon_refuses_to_end_it_twice(last: Place) -> None:
+    last.busy = True
+    last.metadata.texts["autoscaling/target-lifecycle-state"] = "Terminated"
+    last.until(lambda: last.told.times)
+    last.instance._replace = False  # so that the group's least number forbids it
+    last.amazon.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=1)
+    with told_soon(last.told):
+        assert last.instance.end(last.told)
+    assert len(last.amazon.actions("TerminateInstanceInAutoScalingGroup")) == 1
+
+
 def test_a_recommendation_to_rebalance_lets_it_finish_first(steady: Place) -> None:
     steady.busy = True
     steady.metadata.advise()
