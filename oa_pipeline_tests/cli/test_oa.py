@@ -73,6 +73,16 @@ def test_formats_choose_the_outputs(source: Path, tmp_path: Path) -> None:
     assert made == {"out.parquet", "sample.json", "index.json", "output.txt", "cache.csv"}
 
 
+@pytest.mark.parametrize(
+    ("asked", "maps"), [("--render-preview", {"preview.png", "slippymap.pmtiles"}), ("--skip-preview", set())]
+)
+def test_maps_are_made_when_they_are_asked_for(source: Path, tmp_path: Path, asked: str, maps: set[str]) -> None:
+    done = oa("process-one", source, tmp_path, "--layer", "addresses", "--allow-local", asked)
+
+    made = {p.name for p in (tmp_path / "alameda" / "addresses" / "county").iterdir()}
+    assert (done.returncode, made & {"preview.png", "slippymap.pmtiles"}) == (0, maps), done.stderr
+
+
 def test_a_source_that_fails_is_status_1_with_problem_and_cure(source: Path, tmp_path: Path) -> None:
     done = oa("process-one", source, tmp_path / "out", "--layer", "addresses")
 
