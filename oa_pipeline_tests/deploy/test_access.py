@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from .policies import allowed
-from .templates import TEMPLATES, Made
+from .templates import TEMPLATES, TOP, Made
 
 if not TEMPLATES.is_dir():
     pytest.skip("not in a checkout", allow_module_level=True)
@@ -163,3 +164,31 @@ def test_only_hosts_become_hosts_roles_and_only_workers_become_a_pull_request() 
         "oa-web": ec2,
         "oa-pull-request": {"AWS": [f"{ROLE}worker", f"{ROLE}control"]},
     }
+
+
+def _calls() -> dict[str, str]:
+    """What our code asks Amazon for, by IAM's names, and where."""
+    found = {}
+    for path in sorted((TOP / "oa_pipeline").rglob("*.py")):
+        for service, method, page in re.findall(
+            r'client\("(\w+)"\)\s*\.(\w+)(?:\("(\w+)"\))?', path.read_text(encoding="utf-8")
+        ):
+            name = page if method == "get_paginator" else method
+            action = "".join(word.title() for word in name.split("_"))
+            found[f"{service}:{action}"] = str(path.relative_to(TOP))
+    return found
+
+
+_NEEDS_NONE = {"sts:GetCallerIdentity"}
+
+
+@pytest.mark.parametrize(("action", "place"), sorted(_calls().items()))
+def test_dagsters_host_may_ask_amazon_for_all_that_the_code_asks_for(action: str, place: str) -> None:
+    actions = [s["Action"] if isinstance(s["Action"], list) else [s["Action"]] for s in STATEMENTS["control"]]
+    may = {one.lower() for some in actions for one in some}
+    assert action in _NEEDS_NONE or action.lower() in may, place
+
+
+def test_the_search_for_what_the_code_asks_for_finds_it() -> None:
+    known = {"ec2:RunInstances", "autoscaling:SetDesiredCapacity", "cloudwatch:PutMetricData", "sns:Publish"}
+    assert known <= set(_calls())
