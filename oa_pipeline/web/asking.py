@@ -49,5 +49,5 @@ def _fault(parameter: Parameter, given: str) -> bool:
 def _refusal(parameter: Parameter, given: str, _: bool) -> NotFound | BadRequest:
     shown = _REFUSED.sub("?", given[:SHOWN]) + ("..." if len(given) > SHOWN else "")
     if parameter.in_path:
-        return NotFound("There is nothing at this address", cure="")
+        return NotFound("There is nothing at this address.")
     return BadRequest(f"{parameter.name}={shown} cannot be used", cure=f"{parameter.name} is {allowed(parameter)}")

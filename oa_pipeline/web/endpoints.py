@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from ..errors import OAError
 
@@ -120,12 +120,12 @@ class Asked:
         return self.values[name]
 
     def link(self, **changes: Any) -> str:
-        """The address of this page with other values in its query; those that are the defaults are left out."""
-        return self.endpoint.address(self.path, {**self.values, **changes})
+        """The address of this page, as links have it, with other values in its query; defaults are left out."""
+        return self.endpoint.address(quote(self.path), {**self.values, **changes})
 
     def twin(self, extension: str) -> str:
         """The address of the same facts in another form."""
-        return self.endpoint.address(twin_path(self.path, extension), self.values)
+        return self.endpoint.address(quote(twin_path(self.path, extension)), self.values)
 
 
 Facts = Callable[[Asked], "Answer | Elsewhere"]

@@ -59,7 +59,8 @@ def harden(response: Response, settings: Settings) -> Response:
 
 
 def _stay_here(response: Response) -> None:
-    """A redirect that only corrects a slash names no host: the request's may be anybody's."""
+    """A redirect that only corrects a slash names no host, and has no body: the request's may be anybody's."""
     location = response.headers.get("Location", "")
     if location.startswith(request.host_url):
         response.headers["Location"] = "/" + location.removeprefix(request.host_url)
+        response.set_data(b"")

@@ -21,6 +21,7 @@ SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 TURNED = "a\u202eb\u2028c"
 KEY, SOURCE = "us/ca/alameda/addresses/county", "us/ca/alameda"
 HOSTILE = "us/x" + SCRIPT.replace("/", "\u2215")
+HOSTILE_KEY = f"{HOSTILE}/addresses/{TURNED}{SCRIPT.replace('/', '%2F')}"
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,13 @@ def fill(engine: sa.Engine, store: Path) -> Filled:
     job_id = job(engine)
     proposed = run(engine, f"7/{'a' * 40}/{KEY}", job_id=job_id)
     hostile, complete = _hostile(engine, store), _built(engine)
-    open_set = fill_sets(engine, complete, f"{HOSTILE}/addresses/{TURNED}{SCRIPT.replace('/', '%2F')}", SCRIPT)
+    open_set = fill_sets(engine, complete, HOSTILE_KEY, SCRIPT)
     pushed = fill_jobs(engine, job_id, KEY, proposed, hostile, SCRIPT)
     return Filled(good, failed, held, proposed, hostile, complete, job_id, open_set, pushed)
 
 
 def _hostile(engine: sa.Engine, store: Path) -> int:
-    key = declare(engine, f"{HOSTILE}/addresses/{TURNED}{SCRIPT.replace('/', '%2F')}", source=HOSTILE)
+    key = declare(engine, HOSTILE_KEY, source=HOSTILE)
     words: dict[str, Any] = {
         "detail": SCRIPT + "\x07 \x1b[31m",
         "cure": SCRIPT,
