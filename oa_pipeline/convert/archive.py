@@ -180,7 +180,7 @@ class _Unpacking:
             raise ConvertError(
                 f"`file` {wanted!r} is not in the archive{self._deep()}",
                 place=place,
-                cure=f"it holds {nearest([member.name for member in members] + names, wanted)}",
+                cure=f"it holds {nearest([member.name for member in members] + names, wanted)}; name one of them",
             )
         found: list[Unpacked] = []
         for zip_path, name, held in inner:

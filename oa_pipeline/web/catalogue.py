@@ -18,7 +18,7 @@ from ..errors import OAError
 from ..ledger.standing import standing
 from ..ledger.version import DataVersion
 from ..sources.hosts import host_of
-from .places import place
+from .places import named, place
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -111,7 +111,7 @@ def _standing(one: dict[str, Any], now: datetime) -> Standing:
         **one,
         state=state_of(one, now),
         area=one["source"].partition("/")[0],
-        words=f"{one['key']} {one['attribution_name'] or ''}".casefold(),
+        words=" ".join((one["key"], one["attribution_name"] or "", *named(where))).casefold(),
         host=host_of(data),
         country=where.country,
         us_state=where.state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..maps.boundaries.codes import NAMES
 from ..maps.places import geoid_of, place_of
 from ..sources.coverage import geoid_kind, iso_code, iso_known
 
@@ -34,6 +35,11 @@ def place(source: str, declared: Mapping[str, Any] | None) -> Place:
     held = declared or {}
     country, state = place_of(held, source)
     return Place(country, state, _how(held, country))
+
+
+def named(where: Place) -> tuple[str, str]:
+    """The names, in English, of its country and of its state; empty where there is none."""
+    return NAMES.get(where.country, ""), STATE_NAMES.get(where.state, "")
 
 
 def _how(declared: Mapping[str, Any], country: str) -> str:

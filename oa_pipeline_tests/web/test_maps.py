@@ -61,6 +61,14 @@ def test_the_map_of_everything_tells_where_its_dots_are_and_how_many(mapped: tup
     assert "unsafe" not in page.headers["Content-Security-Policy"]
 
 
+def test_the_page_of_a_data_source_shows_where_its_published_rows_are(mapped: tuple[FlaskClient, int, int]) -> None:
+    client, with_map, _ = mapped
+    document = parsed(client.get(f"/sources/{KEY}", headers={"Accept": "text/html"}).text)
+
+    assert [one.attributes["src"] for one in document.all("img")] == ["/files/runs/2/preview.png"]
+    assert f"/runs/{with_map}/map/" in [one.attributes["href"] for one in document.all("a")]
+
+
 def test_tilejson_names_the_archive_by_its_whole_address(mapped: tuple[FlaskClient, int, int]) -> None:
     told = mapped[0].get("/tiles.json").get_json()
     assert told["tilejson"] == "3.0.0"

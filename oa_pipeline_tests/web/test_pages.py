@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -102,6 +103,26 @@ READERS = {
     "application/atom+xml": ElementTree.fromstring,
     "text/plain": str,
 }
+
+
+@pytest.mark.parametrize("words", ["california alameda", "Germany", "united STATES berkeley", "alameda county"])
+def test_a_place_is_found_by_the_names_of_its_country_state_and_publisher(reader: FlaskClient, words: str) -> None:
+    found = reader.get("/sources.json", query_string={"q": words}).get_json()["data_sources"]
+
+    assert found
+    assert {one["source"].partition("/")[0] for one in found} == ({"de"} if words == "Germany" else {"us"})
+
+
+def test_a_page_says_as_of_when_it_is_and_how_long_ago_that_was(reader: FlaskClient) -> None:
+    assert re.search(
+        r"As of <time [^>]+>2026-03-01 12:0\d UTC</time>, [a-z0-9 ]+ ago\.",
+        reader.get("/", headers={"Accept": "text/html"}).text,
+    )
+
+
+@pytest.mark.parametrize("address", ["/api/", "/licences/software"])
+def test_a_page_without_data_has_no_date(reader: FlaskClient, address: str) -> None:
+    assert "As of" not in reader.get(address, headers={"Accept": "text/html"}).text
 
 
 def test_links_within_the_site_lead_somewhere_or_are_others_work(reader: FlaskClient) -> None:

@@ -15,6 +15,7 @@ from ..endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Facts, Field,
 from ..files import BLUEPRINT
 from ..forms import json_form
 from ..state import LAYER
+from .collections import name_of
 
 __all__ = ["BLUEPRINT", "ENDPOINTS"]
 
@@ -113,7 +114,7 @@ def latest_collection(asked: Asked) -> Elsewhere:
     """Leads to the current regional file of this name."""
     name = asked["name"]
     for one in builds.current_zips(asked.site.ledger()):
-        if one["key"].rpartition("/")[2] == name:
+        if name_of(one) == name:
             return Elsewhere(asked.site.object_url(one["key"]))
     raise NotFound(f"No collection {name} found", cure="/collections/ lists them all")
 

@@ -170,7 +170,7 @@ ENDPOINTS = (
         template="quality.html",
         twins={"json": json_form(), "csv": csv_form("data_sources", COLUMNS), "atom": atom_form(_entries)},
         parameters=(
-            Parameter("q", "words that the key or the publisher's name must hold"),
+            Parameter("q", "words of the key, or of the names of its publisher, country or state"),
             Parameter("country", "the first part of the path: a country's code", most=40),
             Parameter("layer", "one layer", allowed=LAYERS),
             Parameter("state", "one state; left out: all but good", allowed=tuple(STATES)),

@@ -16,7 +16,7 @@ from ..commands import commands
 from ..cures import SUGGESTED, problem_of
 from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
 from ..forms import Entry, atom_form, json_form
-from .runs import objects
+from .runs import objects, preview
 
 PER = 30
 MOST = 2**63 - 1  # the ledger counts no further
@@ -119,7 +119,8 @@ def _published(asked: Asked, key: str, run: Row) -> dict[str, Any]:
             name = f"data.{extension}"
             files.append({**one, "latest": latest, "save_as": name, "commands": commands(latest, name)})
     names = ("rows", "ended_at", "started_at", "geometry_type", "bounds", "cache_size", "code_version", "commit_sha")
-    return {"run_id": run["id"], **{name: run[name] for name in names}, "files": files}
+    told = {"run_id": run["id"], **{name: run[name] for name in names}}
+    return {**told, "preview": preview(asked, run), "files": files}
 
 
 def _entries(answer: Answer, asked: Asked) -> list[Entry]:
@@ -153,7 +154,11 @@ ENDPOINTS = (
             Field("in_repository", Kind.BOOLEAN, "false: it has left the source repository"),
             Field("state", Kind.STRING, "; ".join(f"{state}: {says}" for state, says in STATES.items())),
             Field("data_sources", Kind.ARRAY, "those of the file"),
-            Field("published", Kind.OBJECT, "the published result: run_id, rows, bounds, and its files"),
+            Field(
+                "published",
+                Kind.OBJECT,
+                "the published result: run_id, rows, bounds, a picture of where they are, and its files",
+            ),
             Field("problem", Kind.OBJECT, "of the newest run: text, detail, cure, run_id, at"),
             Field("licence", Kind.OBJECT, "text, attribution_required, attribution_name, share_alike, website"),
             Field("fields", Kind.ARRAY, "field, and in how many of the rows it is filled"),

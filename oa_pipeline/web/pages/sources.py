@@ -108,7 +108,7 @@ ENDPOINTS = (
             "geojson": geojson_form(_features),
         },
         parameters=(
-            Parameter("q", "words that the key or the publisher's name must hold"),
+            Parameter("q", "words of the key, or of the names of its publisher, country or state"),
             Parameter("country", "the first part of the path: a country's code", most=40),
             Parameter("layer", "one layer", allowed=LAYERS),
             Parameter("state", "one state", allowed=tuple(STATES)),
