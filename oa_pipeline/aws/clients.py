@@ -68,7 +68,9 @@ def _client(service: str, _pid: int, _endpoint: str) -> Any:
     try:
         return boto3.session.Session().client(service, config=config)
     except NoRegionError:
-        raise SettingsError("no region of Amazon's is known", cure="set AWS_DEFAULT_REGION, such as us-east-1") from None
+        raise SettingsError(
+            "no region of Amazon's is known", cure="set AWS_DEFAULT_REGION, such as us-east-1"
+        ) from None
 
 
 @contextlib.contextmanager
