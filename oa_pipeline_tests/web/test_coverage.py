@@ -199,6 +199,14 @@ def test_counties_are_within_a_source_of_the_whole_state(covered: FlaskClient, e
     assert "url(#broken-58)" not in text.partition("</defs>")[2]
 
 
+def test_the_front_page_has_the_picture_of_the_world_once_it_was_drawn(covered: FlaskClient, engine: sa.Engine) -> None:
+    assert "<img" not in covered.get("/").text
+    drawn = [builds.Artifact("render-world.png", "coverage/1/render-world.png", 9, "b" * 64)]
+    coverage.publish(engine, builds.begin_build(engine, "coverage", run_ids=[], now=NOW), [], [], drawn, {}, now=NOW)
+    text = covered.get("/").text
+    assert '<a href="/coverage/"><img src="/files/coverage/1/render-world.png"' in text
+
+
 def test_the_tables_are_shapes_as_well(covered: FlaskClient, engine: sa.Engine) -> None:
     measured(engine)
     for address, codes in (

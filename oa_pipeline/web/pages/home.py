@@ -20,6 +20,7 @@ SMALLEST = 1024  # bytes: a smaller zip holds nothing but a note
 RECENT = 12
 RENDERED = ("render_world", "render_europe", "render_usa")
 LAYER = "addresses"
+PICTURE = "render-world.png"
 
 
 def home(asked: Asked) -> Answer:
@@ -42,7 +43,9 @@ def home(asked: Asked) -> Answer:
                    for one in recent],
         "set": {name: newest_set[name] for name in ("id", "status", "started_at", "ended_at")} if newest_set else None,
     }  # fmt: skip
-    return Answer(data, only_page={"kinds": KINDS, "licences": LICENCE_WORDS})
+    drawn = builds.artifact(ledger, PICTURE)
+    picture = site.picture_url(drawn["key"]) if drawn is not None else ""
+    return Answer(data, only_page={"kinds": KINDS, "licences": LICENCE_WORDS, "picture": picture})
 
 
 def layers(rows: Sequence[Standing]) -> list[dict[str, Any]]:
