@@ -31,6 +31,11 @@ OPEN: Mapping[str, str] = {  # of what programs read: anybody's page may
     "Access-Control-Expose-Headers": "ETag, Last-Modified, Link, Accept-Ranges, Content-Range",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+PREFLIGHT: Mapping[str, str] = {  # what a browser asks before another site's script may send these
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "If-Match, If-Modified-Since, If-None-Match, If-Range, Range",
+    "Access-Control-Max-Age": "86400",
+}
 HSTS = "max-age=31536000"
 
 
@@ -44,7 +49,8 @@ def harden(response: Response, settings: Settings) -> Response:
     """The answer with all headers that it must have."""
     for name, value in ALWAYS.items():
         response.headers[name] = value
-    is_page = response.mimetype == "text/html"
+    _stay_here(response)
+    is_page = response.mimetype == "text/html" and request.method != "OPTIONS"
     policy = g.get("policy", "page") if is_page else "data"
     response.headers.setdefault("Content-Security-Policy", POLICIES[policy])
     if settings.public_url.startswith("https://"):
@@ -53,8 +59,9 @@ def harden(response: Response, settings: Settings) -> Response:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     elif request.method in {"GET", "HEAD", "OPTIONS"}:
         response.headers.update(OPEN)
+    if request.method == "OPTIONS":
+        response.headers.update(PREFLIGHT)
     response.headers.setdefault("Cache-Control", "no-store")
-    _stay_here(response)
     return response
 
 
@@ -64,3 +71,4 @@ def _stay_here(response: Response) -> None:
     if location.startswith(request.host_url):
         response.headers["Location"] = "/" + location.removeprefix(request.host_url)
         response.set_data(b"")
+        del response.headers["Content-Type"]

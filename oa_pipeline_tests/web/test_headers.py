@@ -97,3 +97,20 @@ def test_static_files_never_change_under_their_address(reader: FlaskClient) -> N
         assert reader.get(address, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
         assert reader.get(address.replace(".", ".0", 1)).status_code == 404
     assert len(reader.get(asset("site.css")).data) <= 8192
+
+
+@pytest.mark.parametrize("address", ["/sources.json", "/state.txt", "/files/runs/1/out.parquet"])
+def test_scripts_of_other_sites_may_ask_for_parts_and_for_what_has_changed(broken: FlaskClient, address: str) -> None:
+    asked = {"Origin": "https://other.example", "Access-Control-Request-Headers": "if-none-match, range"}
+    answer = broken.options(address, headers={**asked, "Access-Control-Request-Method": "GET"})
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
+    assert {"If-None-Match", "Range"} <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+
+
+def test_a_corrected_slash_is_followed_by_scripts_of_other_sites(broken: FlaskClient) -> None:
+    answer = broken.get("/sets", headers={"Origin": "https://other.example"})
+
+    assert (answer.status_code, answer.headers["Location"], answer.data) == (308, "/sets/", b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
