@@ -16,7 +16,8 @@ SECONDS = 20
 MOST_STOPS = 400
 SCROLLERS = 10  # stops that the browser adds: what can be scrolled
 AXE = "async rules => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations"
-# What may be otherwise in a narrow window; a wide one has shown the rest.
+# What may be otherwise in other colours, and in a narrow window; a wide light one has shown the rest.
+OF_COLOUR = {"runOnly": ["color-contrast", "link-in-text-block"]}
 OF_SIZE = {"runOnly": ["scrollable-region-focusable", "target-size", "meta-viewport", "css-orientation-lock"]}
 # Numbers what can be reached by keyboard and is not hidden, and takes note of every stop of the tabulator:
 # what it is, and whether one can see that one is there.

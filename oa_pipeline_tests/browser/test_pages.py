@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from .addresses import visits
 from .conftest import Place
-from .looking import OF_SIZE, Window, barriers, walk, wider
+from .looking import OF_COLOUR, OF_SIZE, Window, barriers, walk, wider
 
 VISITS = visits()
 MISSING = {"nothing-there": 404}
@@ -34,7 +34,7 @@ def test_a_page_bars_nobody_and_is_whole_wide_and_narrow_light_and_dark(
     assert barriers(page) == []
 
     window.resize(wide=True, dark=True)
-    assert barriers(page) == []
+    assert barriers(page, OF_COLOUR) == []
 
     window.resize(wide=False, dark=True)
     page.screenshot(path=screenshots / f"{name}.narrow.png", full_page=True)
