@@ -32,7 +32,7 @@ def style() -> dict[str, Any]:
                 "paint": {
                     "circle-color": palette.DOT,
                     "circle-stroke-color": palette.DOT_EDGE,
-                    "circle-radius": _by_zoom(0, 1.0, 6, 1.2, 12, 2.0, 17, 6.0),
+                    "circle-radius": _by_zoom(0, 1.7, 6, 1.7, 12, 2.2, 17, 6.0),
                     "circle-stroke-width": _by_zoom(14, 0.0, 16, 1.0),
                 },
             },
