@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import shapely
 
 from ..sources.coverage import geoid_kind, iso_code, iso_known
@@ -25,6 +26,8 @@ Bounds = Sequence[float]  # west, south, east, north
 MOST_POINTS = 100_000  # of a geometry; a finer one is drawn simpler
 LONGEST = 200  # characters of a name
 FINE = 1e-4  # degrees, to which it then is
+MEETINGS, MEETINGS_A_POINT = 20_000, 8  # of edges, as far as their boxes tell: more of them are not disentangled
+PAIRS = 4_000_000  # of edges that are looked at at once
 CAPE = 90.0
 
 
@@ -145,18 +148,37 @@ def _finite(shape: Any) -> bool:
 
 
 def _repaired(shape: Any, said: list[str]) -> Any | None:
+    if _tangled(shape):
+        shape = shape.convex_hull
+        said.append("the geometry's edges cross too often: its hull is drawn")
     if shapely.get_num_coordinates(shape) > MOST_POINTS:
         shape = shapely.simplify(shape, FINE)
         said.append(f"the geometry has more than {MOST_POINTS:,} points: a simpler one is drawn")
     if not shape.is_valid:
         said.append("the geometry was repaired")
-        shape = shapely.make_valid(shape)
+        shape = shapely.make_valid(shape, method="structure")  # the other one takes minutes over some hundred crossings
     if shape.bounds[0] < -180 or shape.bounds[2] > 180:
         said.append("the geometry goes beyond 180 degrees: it was cut there")
         shape = shapely.union_all(on_the_map(shape))
     parts = polygons(shape)
     whole = shapely.union_all(parts) if parts else shape
     return None if whole.is_empty else whole
+
+
+def _tangled(shape: Any) -> bool:
+    """Whether so many of its edges may cross each other that repairing it would take minutes, or all memory."""
+    parts = shapely.get_parts(shapely.get_parts(shape))
+    flat = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    lines = np.concatenate((shapely.get_rings(parts[flat]), parts[~flat]))
+    points, line = shapely.get_coordinates(lines, return_index=True)
+    edges = shapely.linestrings(np.stack((points[:-1], points[1:]), axis=1)[line[:-1] == line[1:]])
+    left, step = MEETINGS + MEETINGS_A_POINT * len(edges), max(1, PAIRS // max(1, len(edges)))
+    tree = shapely.STRtree(edges)
+    for start in range(0, len(edges), step):
+        left -= tree.query(edges[start : start + step]).shape[1]
+        if left < 0:
+            return True
+    return False
 
 
 def extent(bounds: Bounds | None, country: str, state: str, said: list[str]) -> Any | None:

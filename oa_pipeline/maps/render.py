@@ -17,6 +17,7 @@ from .projections import USA, View, on_view
 
 FINER = 2  # drawn so many times larger, then made smaller: smooth edges
 POINT = 4.0  # pixels around a point
+LEAST, WIDER = 3.0, 1.0  # pixels: what is smaller either way gets so many around it
 COLOURS = 96  # of the file; what is drawn has few, and their mixtures
 HATCH_STEP, HATCH_WIDTH = 18, 4  # of the finer picture: lines over what is bad
 ORDER = (("weak", "bad"), ("weak", "good"), ("strong", "bad"), ("strong", "good"))  # of painting
@@ -61,9 +62,12 @@ def _borders(view: View) -> np.ndarray:
 
 
 def _wide(shapes: np.ndarray) -> np.ndarray:
-    """Points and lines as spots that can be seen."""
+    """Points and lines as spots that can be seen, and so the smallest areas."""
     flat = shapely.get_dimensions(shapes) < 2
+    west, south, east, north = shapely.bounds(shapes).T
+    small = ~flat & (np.maximum(east - west, north - south) < LEAST)
     shapes[flat] = shapely.buffer(shapes[flat], POINT)
+    shapes[small] = shapely.buffer(shapes[small], WIDER)
     return shapes
 
 

@@ -14,6 +14,7 @@ from ..sources.model import DataSource
 
 if TYPE_CHECKING:
     from ..convert.task import Outcome
+    from ..maps.outside import Declared
 
 COUNTER = "coverage/rows outside"
 SUMMARY = "-summary.csv"
@@ -24,23 +25,34 @@ def told(data_source: DataSource, outcome: Outcome, folder: Path) -> Outcome:
     """The outcome with what lies outside, in its counters and warnings; as it was where nothing does or can be told."""
     if outcome.problem is not None or outcome.bounds is None or not data_source.coverage.complete:
         return outcome
-    from ..maps.outside import all_near, declared_area, rows_outside
+    from shapely.errors import ShapelyError
 
-    declared = declared_area(data_source.coverage.declared, data_source.source)
-    if declared is None or all_near(declared, outcome.bounds):
-        return outcome
-    squares = _squares(outcome, folder)
-    if not len(squares):
-        return outcome
-    import numpy as np
+    from ..maps.outside import declared_area
 
-    counts, lon, lat = np.asarray(squares, float).T
-    rows = rows_outside(declared, lon, lat, counts.astype(np.int64))
-    if not rows:
+    try:
+        declared = declared_area(data_source.coverage.declared, data_source.source)
+        rows = _rows(declared, outcome, folder) if declared is not None else 0
+    except ShapelyError:  # a shape that nobody foresaw is no reason to lose the data
+        return outcome
+    if declared is None or not rows:
         return outcome
     said = f"rows outside of the declared coverage, {declared.name}: {rows:,}"
     counters = {**outcome.counters, COUNTER: rows}
     return replace(outcome, counters=counters, warnings=(*outcome.warnings, said))
+
+
+def _rows(declared: Declared, outcome: Outcome, folder: Path) -> int:
+    from ..maps.outside import all_near, rows_outside
+
+    if outcome.bounds is None or all_near(declared, outcome.bounds):
+        return 0
+    squares = _squares(outcome, folder)
+    if not len(squares):
+        return 0
+    import numpy as np
+
+    counts, lon, lat = np.asarray(squares, float).T
+    return rows_outside(declared, lon, lat, counts.astype(np.int64))
 
 
 def _squares(outcome: Outcome, folder: Path) -> Sequence[tuple[float, float, float]]:

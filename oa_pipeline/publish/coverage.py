@@ -36,7 +36,7 @@ SETS_SINCE = timedelta(days=30)  # older ones have no map and will not get one
 MOST_FAILURES = 1000  # that a build names
 GOOD = frozenset((RunStatus.SUCCEEDED.value,))
 GOOD_IN_A_SET = GOOD | {RunStatus.HELD.value}  # it has addresses, whatever was published
-EDITION = "1"  # changes with how maps look: then they are drawn anew
+EDITION = "2"  # changes with how maps look: then they are drawn anew
 
 Say = Callable[[str, int, int | None], None]  # what, how much of it is done, of how much
 

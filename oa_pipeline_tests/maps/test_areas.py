@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 from PIL import Image
 
 from oa_pipeline.maps import boundaries
@@ -111,6 +113,34 @@ def test_geometry_of_too_many_points_is_drawn_simpler() -> None:
     assert "more than" in found.why
     assert found.shape is not None
     assert len(found.shape.exterior.coords) < MOST_POINTS
+
+
+def star(points: int) -> dict[str, Any]:
+    """A polygon of which each edge crosses nearly every other."""
+    turns = [2 * math.pi * ((points // 2) * n % points) / points for n in (*range(points), 0)]
+    return {"type": "Polygon", "coordinates": [[[10 + math.cos(turn), 50 + math.sin(turn)] for turn in turns]]}
+
+
+@pytest.mark.parametrize(
+    ("points", "remark"),
+    [pytest.param(101, "repaired", id="some"), pytest.param(2001, "its hull is drawn", id="too many to be untangled")],
+)
+def test_edges_that_cross_and_cross_take_no_time_and_no_memory(points: int, remark: str) -> None:
+    found = area({"geometry": star(points)}, "de/x")
+    assert remark in found.why
+    assert found.shape is not None
+    assert found.shape.is_valid
+    assert 1 < found.shape.area < math.pi
+    assert shapely.get_num_coordinates(found.shape) < 3 * points
+
+
+def test_collections_of_collections_are_read_or_that_is_told() -> None:
+    for depth in (3, 200, 400, 490, 600):
+        held: dict[str, Any] = SQUARE
+        for _ in range(depth):
+            held = {"type": "GeometryCollection", "geometries": [held]}
+        found = area({"geometry": held}, "de/x")
+        assert found.how is How.GEOMETRY or "cannot be read" in found.why
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,13 @@ def test_points_are_spots_that_can_be_seen() -> None:
     assert 20 < blue.sum() < 100
 
 
+@pytest.mark.parametrize("name", ["world", "europe"])
+def test_areas_smaller_than_a_pixel_can_be_seen(name: str) -> None:
+    found = picture(name, [Painted(shapely.box(-3.7, 40.4, -3.69, 40.41), "good", "strong")], 1920)
+    blue = np.abs(np.asarray(found, int) - palette.rgb(palette.STRONG["good"])).max(axis=2) < 40
+    assert 2 <= blue.sum() < 20
+
+
 def test_a_smaller_picture_is_the_same_one() -> None:
     png = render(replace(WORLD, width=960), painted(together(standings())))
     with Image.open(io.BytesIO(smaller(png, 240))) as found:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.convert.task import Outcome, Output
@@ -66,4 +67,20 @@ def test_a_zip_that_cannot_be_read_ends_nothing(tmp_path: Path, data: bytes | No
     }
     source = parse_source(json.dumps(held).encode(), "us/ca/x").data_sources[0]
     outcome = Outcome(None, outputs={"csv": Output("x.zip", 1, "0", 1)}, bounds=(0.0, 0.0, 1.0, 1.0))
+    assert outside.told(source, outcome, tmp_path) is outcome
+
+
+def test_a_shape_that_cannot_be_reckoned_with_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {
+        "schema": 2,
+        "coverage": {"geometry": {"type": "Polygon", "coordinates": [[[8, 8], [9, 8], [9, 9], [8, 8]]]}},
+        "layers": {"addresses": [{"name": "a", "data": "http://h.example/x"}]},
+    }
+    source = parse_source(json.dumps(held).encode(), "zz/x").data_sources[0]
+    outcome = Outcome(None, outputs={"csv": Output("x.zip", 1, "0", 1)}, bounds=(0.0, 0.0, 1.0, 1.0))
+
+    def fails(*_: Any) -> Any:
+        raise shapely.errors.GEOSException("side location conflict")
+
+    monkeypatch.setattr(shapely, "buffer", fails)
     assert outside.told(source, outcome, tmp_path) is outcome
