@@ -278,3 +278,22 @@ def test_a_ledger_without_sources_has_an_empty_map(engine: sa.Engine, folder: St
     assert json.loads(read(folder, GEOJSON)) == {"type": "FeatureCollection", "features": []}
     assert done.facts["sources"] == 0
     assert {one["land_share"] for one in done.countries} == {0.0}
+
+
+def test_fixed_keys_that_were_not_reached_are_reached_the_next_time(
+    engine: sa.Engine, folder: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world(engine)
+
+    def broken(*_: object) -> None:
+        raise PublishError("the store is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(folder), "copy", broken)
+        with pytest.raises(PublishError, match="the store is gone"):
+            drawn(engine, folder)
+    assert not folder.exists("render-world.png")
+    assert changed_since(engine, NOW)
+    done = drawn(engine, folder)
+    assert read(folder, "render-world.png") == read(folder, done.objects["render-world.png"])
+    assert not changed_since(engine, NOW)
