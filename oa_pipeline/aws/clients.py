@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from ..errors import OAError, SettingsError
+from ..masked import masked
 
 RETRIES = {"mode": "standard", "total_max_attempts": 4}  # with jittered pauses
 CONNECT_SECONDS, READ_SECONDS = 5, 20
@@ -43,7 +44,7 @@ class CloudFault(OAError):  # noqa: N818 - a fact about Amazon
 
     def __init__(self, message: str, kind: Kind, *, cure: str = "") -> None:
         """`kind`: what it means."""
-        super().__init__(message, cure=cure)
+        super().__init__(masked(message), cure=cure)  # it becomes an event of Dagster's, too
         self.kind = kind
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..masked import masked
 from .clients import asking, client
 
 LONGEST_SUBJECT = 79  # what the original kept to
@@ -18,7 +19,8 @@ def put_metrics(namespace: str, counts: Mapping[str, int]) -> None:
 
 
 def tell(topic: str, subject: str, body: str) -> None:
-    """Publishes a notice."""
+    """Publishes a notice, which goes out by mail: without secrets."""
+    subject, body = masked(subject), masked(body)
     text = body.encode()[:LONGEST_BODY].decode("utf-8", "ignore")
     with asking(f"a notice to {topic}"):
         client("sns").publish(TopicArn=topic, Subject=fitting(subject), Message=text or fitting(subject))

@@ -60,6 +60,12 @@ def oa() -> None:
     """
 
 
+def _complain(error: OAError) -> None:
+    from ..masked import masked
+
+    click.echo(f"oa: {masked(str(error))}", err=True)
+
+
 def main() -> None:
     """Runs `oa`: exit status 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
     try:
@@ -71,10 +77,10 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except (SettingsError, SourceError) as error:
-        click.echo(f"oa: {error}", err=True)
+        _complain(error)
         status = 2 if isinstance(error, SettingsError) else 1
     except OAError as error:
-        click.echo(f"oa: {error}", err=True)
+        _complain(error)
         status = 1
     except BrokenPipeError:
         # The reader of our output went away (`oa sources list | head`): nothing to say, and nobody to say it to.

@@ -19,17 +19,16 @@ def capacity(once: bool, every: float, silent: float, nobody: float) -> None:
     Several may run; one is in charge. Ends at SIGTERM or Ctrl-C. With --once, the exit status is 1 where another is in
     charge or the ledger cannot be asked.
     """
-    import logging
-
     from ..ledger.engine import ledger_engine
+    from ..masked import log_to_console
     from ..orchestration.instance import instance_of
     from ..orchestration.storage import database_url
     from ..settings import Settings
     from ..workers.capacity.loop import Loop, Pace
     from ..workers.signals import told_to_end
 
+    log_to_console()
     settings = Settings.from_env()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with told_to_end() as told, instance_of(settings) as instance:
         loop = Loop(settings, ledger_engine(database_url()), instance, Pace(every, silent, nobody))
         if once:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..workers.worker import Plan
 
 
-FORMAT = "%(asctime)s %(levelname)s %(message)s"
 SLOTS = 2
 
 
@@ -59,17 +58,16 @@ def worker(
     With --ec2 it works in the Auto Scaling group OA_EC2_GROUP, or for the one run that the instance's tags name. A
     spot notice drains it; without work for OA_EC2_IDLE_SECONDS it ends its instance. Its log goes to the store.
     """
-    import logging
-
     from ..ledger.upgrade import upgrade
+    from ..masked import log_to_console
     from ..orchestration.instance import instance_of
     from ..orchestration.storage import database_url
     from ..settings import Settings
     from ..workers.signals import told_to_end
     from ..workers.worker import Plan
 
+    log_to_console()
     settings = Settings.from_env()
-    logging.basicConfig(level=logging.INFO, format=FORMAT)
     plan = Plan(
         slots=slots or (settings.ec2_slots if ec2 else SLOTS),
         module=module,
@@ -117,11 +115,12 @@ def _instance_of_ec2(settings: Settings, dagster: DagsterInstance, told: Told, l
     from ..aws.metadata import Metadata
     from ..errors import SettingsError
     from ..ledger.engine import ledger_engine
+    from ..masked import FORMAT, Masked
     from ..orchestration.storage import database_url
     from ..publish.store import open_store
     from ..workers import ec2
     from ..workers.capacity import facts
-    from ..workers.logs import Masked, ShippedLog
+    from ..workers.logs import ShippedLog
 
     terms = ec2.Terms(settings.ec2_group, settings.ec2_idle_seconds, settings.ec2_boot_seconds, look)
     metadata = Metadata(settings.ec2_metadata)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OAError
-from ..fetch.redact import redact
 
 if TYPE_CHECKING:
     from ..publish.store import Store
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
 SHIP_SECONDS = 300.0
 BLOCK = 4 * 1024 * 1024  # of the log, an object: objects never change, so it goes up in pieces
 log = logging.getLogger(__name__)
-
-
-class Masked(logging.Formatter):
-    """Lines with passwords and tokens masked, whoever wrote them."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        return redact(super().format(record))
 
 
 class ShippedLog:

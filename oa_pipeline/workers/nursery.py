@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..convert.sandbox import Converter, wire
+from ..masked import mask_console
 from ..orchestration import dagster_private as private
 from .child import live
 
@@ -182,6 +183,7 @@ def main(arguments: list[str]) -> None:
     os.set_inheritable(sock.fileno(), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(ENVIRONMENT)
+    mask_console()  # its own words, and those of every run
     prepared = warm(arguments[1], arguments[2:])
     nursery = Nursery(sock, prepared)
     try:

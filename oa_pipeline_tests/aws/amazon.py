@@ -37,6 +37,7 @@ class Amazon:
     busy: float = 0.0
     no_spot: bool = False
     refusing: bool = False
+    word: str = "too often"  # what it says to those that ask too often
     dice: random.Random = field(default_factory=lambda: random.Random(8))
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
     throttled: int = 0
@@ -50,7 +51,7 @@ class Amazon:
         self.asked.append((action, fields))
         if self.busy and self.dice.random() < self.busy:
             self.throttled += 1
-            return _error(503 if "/autoscaling/" in _service(request) else 400, "RequestLimitExceeded", "too often")
+            return _error(503 if "/autoscaling/" in _service(request) else 400, "RequestLimitExceeded", self.word)
         token = fields.get("ClientToken", [""])[0] if action == "RunInstances" else ""
         if token in self._tokens:
             return self._tokens[token]
