@@ -73,25 +73,26 @@ def respond(
     asked_values = values(endpoint, given, request.args)
     address = f"{request.path}\n{endpoint.address('', asked_values)}"
     try:
+        now = site.clock()
         version = versions.current() if endpoint.cache is not Cache.FIXED else _ALWAYS
         if endpoint.of_catalogue:
-            version = site.catalogue(version).version
-        tag = f"{version.version}-{site.templates.version}-{datetime.now(UTC):%j}"
+            version = site.catalogue(version, now).version
+        tag = f"{version.version}-{site.templates.version}-{now:%Y%j}"
         page = site.kept.get(address)
         if endpoint.fresh_seconds:
-            asked = Asked(site, endpoint, path, asked_values, version)
+            asked = Asked(site, endpoint, path, asked_values, version, now)
             page = _good_enough(page, asked, address, form or PAGE_FORM, tag)
             tag = page.tag if page is not None else tag
-        if _unchanged(tag, version):
-            return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version))
+        if _unchanged(tag, _modified(version, now)):
+            return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version, now))
         if page is None or page.tag != tag:
             if form is not endpoint.form or endpoint.address("", asked_values):  # a twin, or a search
                 site.limits.spend(request.remote_addr or "")
-            asked = Asked(site, endpoint, path, asked_values, version)
+            asked = Asked(site, endpoint, path, asked_values, version, now)
             answer = endpoint.facts(asked)
             if isinstance(answer, Elsewhere):
                 location = _elsewhere(endpoint, answer, form)
-                modified = _modified(version)
+                modified = _modified(version, now)
                 led = Page.of(location.encode(), content_type="", tag=tag, modified=modified, made=time.time())
                 site.kept.put(address + LED, led)
                 return led_to(location, answer.status, endpoint.cache.value)
@@ -136,24 +137,25 @@ def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:
         body,
         content_type=form.content_type,
         tag=tag,
-        modified=_modified(asked.version),
+        modified=_modified(asked.version, asked.now),
         made=time.time(),
         links=link_header(answer),
         filename=form.filename,
     )
 
 
-def _unchanged(tag: str, version: DataVersion) -> bool:
+def _unchanged(tag: str, modified: float) -> bool:
     known = request.if_none_match
     if known:
         return not known.star_tag and known.contains_weak(tag)
     since = request.if_modified_since
-    return since is not None and since.timestamp() >= int(_modified(version))
+    return since is not None and since.timestamp() >= int(modified)
 
 
-def _modified(version: DataVersion) -> float:
-    """When the page last changed, as far as anybody can tell: with its data, or with this software."""
-    return max(version.newest.timestamp(), _started)
+def _modified(version: DataVersion, now: datetime) -> float:
+    """When the page last changed, as far as anybody can tell: with its data, this software, or the day."""
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(version.newest.timestamp(), _started, day.timestamp())
 
 
 def _sent(page: Page) -> Response:

@@ -10,8 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OAError
@@ -19,11 +19,12 @@ from ..ledger.standing import standing
 from ..ledger.version import DataVersion
 from ..sources.hosts import host_of
 from .places import named, place
+from .rendering import days_between
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-OLD = timedelta(days=30)  # without a new or confirmed result, a data source is out of date
+OLD = 30  # days; without a new or confirmed result for longer, a data source is out of date
 OLDEST = 600.0  # seconds: an older catalogue is shown to nobody
 # Every state, the worst first.
 STATES: Mapping[str, str] = {
@@ -77,31 +78,35 @@ class Standing:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All of them, ordered by key."""
+    """All of them, ordered by key, with their states on `day`, which is one of UTC."""
 
     version: DataVersion
     rows: Sequence[Standing]
+    day: date
     read_at: float  # on the monotonic clock
 
-    def as_of(self) -> datetime:
-        """The newest thing in it."""
-        return self.version.newest
+    def on(self, now: datetime) -> Catalogue:
+        """The same with the states of a later day: what nobody runs any more grows old all the same."""
+        today = _day(now)
+        if today <= self.day:
+            return self
+        rows = tuple(replace(one, state=state_of(one.status, one.good_at, now)) for one in self.rows)
+        return replace(self, rows=rows, day=today)
 
 
-def state_of(found: Mapping[str, Any], now: datetime) -> str:
-    """One of STATES."""
-    status, good_at = found["status"], found["good_at"]
+def state_of(status: str | None, good_at: datetime | None, now: datetime) -> str:
+    """One of STATES; the same all day, as pages are kept for a day."""
     if status in {"held", "skipped"}:
         return str(status)
     if status == "failed" or (status == "lost" and good_at is None):
         return "failing" if good_at else "broken"
     if good_at is None:
         return "new"
-    return "stale" if now - good_at > OLD else "good"
+    return "stale" if days_between(good_at, now) > OLD else "good"
 
 
 def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standing, ...]:
-    """The ledger's rows, with their states at `now`."""
+    """The ledger's rows, with their states on the day of `now`."""
     return tuple(_standing(dict(one), now) for one in found)
 
 
@@ -109,7 +114,7 @@ def _standing(one: dict[str, Any], now: datetime) -> Standing:
     data, where = one.pop("data"), place(one["source"], one.pop("places"))
     return Standing(
         **one,
-        state=state_of(one, now),
+        state=state_of(one["status"], one["good_at"], now),
         area=one["source"].partition("/")[0],
         words=" ".join((one["key"], one["attribution_name"] or "", *named(where))).casefold(),
         host=host_of(data),
@@ -127,11 +132,15 @@ class Catalogues:
         self._ledger = ledger
         self._fresh = fresh_seconds
         self._held: Catalogue | None = None
+        self._holding = threading.Lock()
         self._reading = threading.Lock()
 
-    def current(self, wanted: DataVersion) -> Catalogue:
-        """The catalogue of this version, or one a little older. Raises PublishError where there is none to show."""
-        held = self._held
+    def current(self, wanted: DataVersion, now: datetime) -> Catalogue:
+        """The catalogue of this version, or one a little older, with the states of the day of `now`, or of a later one.
+
+        Raises PublishError where there is none to show.
+        """
+        held = self._turned(now)
         if held is not None and held.version.version == wanted.version:
             return held
         age = time.monotonic() - held.read_at if held is not None else OLDEST
@@ -139,23 +148,34 @@ class Catalogues:
             return held
         if held is None or age >= OLDEST or self._fresh == 0:
             with self._reading:
-                return self._read(wanted)
+                return self._read(wanted, now)
         if self._reading.acquire(blocking=False):
-            threading.Thread(target=self._later, args=(wanted,), name="catalogue", daemon=True).start()
+            threading.Thread(target=self._later, args=(wanted, now), name="catalogue", daemon=True).start()
         return held
 
-    def _later(self, wanted: DataVersion) -> None:
+    def _turned(self, now: datetime) -> Catalogue | None:
+        with self._holding:
+            if self._held is not None:
+                self._held = self._held.on(now)
+            return self._held
+
+    def _later(self, wanted: DataVersion, now: datetime) -> None:
         try:
-            self._read(wanted)
+            self._read(wanted, now)
         except OAError as error:
             log.warning("the catalogue is not read anew: %s", error)
         finally:
             self._reading.release()
 
-    def _read(self, wanted: DataVersion) -> Catalogue:
-        held = self._held
+    def _read(self, wanted: DataVersion, now: datetime) -> Catalogue:
+        held = self._turned(now)
         if held is not None and held.version.version == wanted.version:
             return held
-        rows = standings(standing(self._ledger()), wanted.newest)
-        self._held = made = Catalogue(wanted, rows, time.monotonic())
+        made = Catalogue(wanted, standings(standing(self._ledger()), now), _day(now), time.monotonic())
+        with self._holding:
+            self._held = made
         return made
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()

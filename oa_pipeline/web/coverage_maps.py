@@ -12,6 +12,7 @@ from ..ledger.reading import Row
 from ..maps import boundaries, choropleth
 from ..maps.choropleth import Region
 from .forms import Feature
+from .places import STATE_NAMES
 from .rendering import number
 
 _GEOIDS = {state: geoid for geoid, state in boundaries.STATES.items()}
@@ -21,10 +22,18 @@ GEOMETRY_FILES: Mapping[str, str] = {COUNTRIES: "world", STATES: "us"}
 
 
 def map_of(table: str, told: Iterable[Mapping[str, Any]]) -> Markup:
-    """All countries or all states; those that are not told of are pale. Empty before land was measured."""
-    regions = {one["code"]: region_of(one) for one in told if one["land_share"] is not None}
-    if not regions:
+    """All countries or all states; those that are not told of have no source. Empty before land was measured."""
+    rows = {one["code"]: one for one in told}
+    measured = {code: region_of(one) for code, one in rows.items() if one["land_share"] is not None}
+    if not measured:
         return Markup("")
+    names, below = (boundaries.NAMES, "") if table == COUNTRIES else (STATE_NAMES, "us/")
+    regions = {
+        code: Region(f"{name}: no source", 0.0, f"/coverage/{below}{code.lower()}/")
+        for code, name in names.items()
+        if code not in rows
+    }
+    regions |= measured
     if table == COUNTRIES:
         drawn = choropleth.world(regions, label="Land with addresses, by country")
     else:

@@ -17,6 +17,7 @@ from ..errors import OAError
 
 if TYPE_CHECKING:
     from ..ledger.version import DataVersion
+    from .catalogue import Catalogue
     from .site import Site
 
 
@@ -110,6 +111,12 @@ class Asked:
     path: str  # of the page, without the twin's extension
     values: Mapping[str, Any]
     version: DataVersion
+    now: datetime  # from which ages are counted
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """How all data sources stand."""
+        return self.site.catalogue(self.version, self.now)
 
     @property
     def as_of(self) -> datetime:

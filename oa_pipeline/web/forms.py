@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -175,7 +175,7 @@ def _page(answer: Answer, asked: Asked) -> str:
             "endpoint": endpoint,
             "site": asked.site,
             "as_of": asked.as_of,
-            "now": datetime.now(UTC),
+            "now": asked.now,
             "links": {link.rel: link.href for link in answer.links},
             "twins": (*twins, *endpoint.alternates),
         },

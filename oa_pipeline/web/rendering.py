@@ -102,12 +102,17 @@ def age(value: datetime | None, now: datetime) -> str | Markup:
     """How long ago, in whole days: what is younger than a day is of today."""
     if value is None:
         return DASH
-    days = (_day(now) - _day(value)).days
+    days = days_between(value, now)
     if days <= 0:
         return "today"
     if days == 1:
         return "yesterday"
     return f"{days} days ago" if days < 60 else f"{days // 30} months ago" if days < 700 else f"{days // 365} years ago"
+
+
+def days_between(value: datetime, now: datetime) -> int:
+    """How many days of the calendar, in UTC: what is counted so is the same all day."""
+    return (_day(now) - _day(value)).days
 
 
 def _day(value: datetime) -> date:

@@ -56,7 +56,7 @@ def _llms(answer: Answer, asked: Asked) -> str:
 
 def sources(asked: Asked) -> Answer:
     """The paths of all source files."""
-    return Answer({"sources": sorted({one.source for one in asked.site.catalogue(asked.version).rows})})
+    return Answer({"sources": sorted({one.source for one in asked.catalogue.rows})})
 
 
 def _sitemap(answer: Answer, asked: Asked) -> str:

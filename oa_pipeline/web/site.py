@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,7 @@ class Site:
     settings: Settings
     templates: Templates = field(default_factory=Templates)
     catalogue_seconds: float = 10.0  # for which a catalogue is shown although there is something newer
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @cached_property
     def kept(self) -> Kept:
@@ -60,9 +63,9 @@ class Site:
     def _catalogues(self) -> Catalogues:
         return Catalogues(self.ledger, fresh_seconds=self.catalogue_seconds)
 
-    def catalogue(self, version: DataVersion) -> Catalogue:
-        """How all data sources stand, at `version` or not long before. Raises PublishError."""
-        return self._catalogues.current(version)
+    def catalogue(self, version: DataVersion, now: datetime) -> Catalogue:
+        """How all data sources stand, at `version` or not long before, on the day of `now`. Raises PublishError."""
+        return self._catalogues.current(version, now)
 
     @cached_property
     def _store(self) -> Store:

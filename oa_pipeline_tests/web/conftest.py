@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from oa_pipeline_tests.database import (
     server,
     temporary,
 )
+from oa_pipeline_tests.ledger.life import NOW
 
 from .filled import Filled, fill
 from .serving import Served, served
@@ -58,7 +60,7 @@ def site(server: str, ledger_template: str) -> Iterator[Site]:
                 public_url="https://site.example",
                 rate_limit=0,
             )
-            yield Site(settings, catalogue_seconds=0)
+            yield Site(settings, catalogue_seconds=0, clock=lambda: NOW + timedelta(days=2))
             reader_engine(url).dispose()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from oa_pipeline.settings import Settings
 from oa_pipeline.web import caching
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.site import Site
-from oa_pipeline_tests.ledger.life import declare, run
+from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import KEY, SOURCE
 
@@ -176,6 +177,35 @@ def test_a_list_is_as_old_as_its_version_says_until_it_is_read_anew(engine: sa.E
     assert second.headers["ETag"] == first.headers["ETag"]
     assert second.get_json()["total"] == 0
     assert create_app(site=Site(settings)).test_client().get("/sources.json").get_json()["total"] == 1
+
+
+def test_what_nobody_runs_grows_old_although_the_ledger_stands_still(engine: sa.Engine, settings: Settings) -> None:
+    now = [NOW]
+    reader = create_app(site=Site(settings, clock=lambda: now[0])).test_client()
+    declare(engine, KEY)
+    run(engine, KEY)
+    addresses = (f"/sources/{SOURCE}", "/", "/sources/?state=good", "/quality/")
+    first = {address: reader.get(address) for address in addresses}
+    assert "<small>today</small>" in first["/"].text
+    assert reader.get("/sources.json").get_json()["data_sources"][0]["state"] == "good"
+
+    now[0] += timedelta(days=31)
+    for address, before in first.items():
+        again = reader.get(address, headers={"If-None-Match": before.headers["ETag"]})
+        assert (again.status_code, again.text == before.text) == (200, False), address
+    assert "<small>31 days ago</small>" in reader.get("/").text
+    assert reader.get(f"/sources/{SOURCE}.json").get_json()["state"] == "stale"
+    assert reader.get("/sources.json").get_json()["data_sources"][0]["state"] == "stale"
+    assert reader.get("/quality.json").get_json()["states"] == {"stale": 1}
+
+
+def test_the_day_changes_the_date_of_a_page_too(reader: FlaskClient, site: Site) -> None:
+    later = datetime.now(UTC) + timedelta(days=40)
+    modified = reader.get("/").headers["Last-Modified"]
+    tomorrow = create_app(site=replace(site, clock=lambda: later)).test_client()
+
+    assert reader.get("/", headers={"If-Modified-Since": modified}).status_code == 304
+    assert tomorrow.get("/", headers={"If-Modified-Since": modified}).status_code == 200
 
 
 @pytest.fixture

@@ -35,20 +35,26 @@ LATELY, LONG_AGO = NOW - timedelta(days=3), NOW - timedelta(days=31)
     ],
 )
 def test_the_newest_and_the_good_run_tell_the_state(status: str | None, good_at: datetime | None, state: str) -> None:
-    assert state_of({"status": status, "good_at": good_at}, NOW) == state
+    assert state_of(status, good_at, NOW) == state
     assert state in STATES
+
+
+def test_a_state_is_the_same_all_day() -> None:
+    good_at = NOW.replace(hour=15)
+    states = [state_of("succeeded", good_at, NOW + timedelta(days=30, hours=hours)) for hours in (0, 15.5, 23.9, 24)]
+    assert states == ["good", "good", "good", "stale"]
 
 
 def test_nobody_waits_while_a_newer_one_is_read(engine: sa.Engine, database: str) -> None:
     reader = reader_engine(database)
     catalogues = Catalogues(lambda: reader, fresh_seconds=1e-9)
-    first = catalogues.current(data_version(reader))
+    first = catalogues.current(data_version(reader), NOW)
     declare(engine, "x/addresses/county")
     version = data_version(reader)
 
-    assert catalogues.current(version) is first
+    assert catalogues.current(version, NOW) is first
     until = time.monotonic() + 20
-    while (held := catalogues.current(version)) is first:
+    while (held := catalogues.current(version, NOW)) is first:
         assert time.monotonic() < until
         time.sleep(0.01)
     assert (held.version, len(held.rows)) == (version, 1)
@@ -65,9 +71,9 @@ def test_a_failed_reading_leaves_what_was_there(engine: sa.Engine, database: str
         return ways.pop()
 
     catalogues = Catalogues(ledger, fresh_seconds=1e-9)
-    first = catalogues.current(data_version(reader))
+    first = catalogues.current(data_version(reader), NOW)
     declare(engine, "x/addresses/county")
 
-    assert catalogues.current(data_version(reader)) is first
-    assert catalogues.current(data_version(reader)) is first
+    assert catalogues.current(data_version(reader), NOW) is first
+    assert catalogues.current(data_version(reader), NOW) is first
     reader.dispose()

@@ -162,6 +162,15 @@ def of_county(source: str, geoid: str, good: bool, kind: str = "county") -> cove
     return coverage.SourceRow(source, "geoid", kind, geoid, "", "US", "CA", good, 1500 if good else 0)
 
 
+def test_maps_lead_to_what_has_no_source_as_well(covered: FlaskClient, engine: sa.Engine) -> None:
+    measured(engine)
+    for url, name, leads in (("/coverage/", "Japan", "/coverage/jp/"), ("/coverage/us/", "Ohio", "/coverage/us/oh/")):
+        page = parsed(covered.get(url).text)
+        (there,) = [one for one in page.all("a") if one.attributes.get("aria-label") == f"{name}: no source"]
+        assert there.attributes["href"] == leads
+        assert covered.get(leads).status_code == 200
+
+
 def test_a_state_has_a_map_of_its_counties_each_leading_to_its_source(covered: FlaskClient, engine: sa.Engine) -> None:
     assert "<svg" not in covered.get("/coverage/us/ca/").text
     sources = [of_county("us/ca/alameda", "06001", True), of_county("us/ca/fresno", "06019", False)]

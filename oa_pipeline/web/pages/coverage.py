@@ -126,7 +126,7 @@ def _missing(one: Standing) -> dict[str, Any]:
 
 def world(asked: Asked) -> Answer:
     """The countries that have a source, and the names of those that have none."""
-    rows = asked.site.catalogue(asked.version).rows
+    rows = asked.catalogue.rows
     found = tallies(rows, attrgetter("country"))
     told = _areas(asked, ledger_coverage.COUNTRY, found, NAMES, lambda code: f"/coverage/{code.lower()}/")
     none = [{"code": code, "name": name} for code, name in NAMES.items() if code not in found]
@@ -135,7 +135,7 @@ def world(asked: Asked) -> Answer:
 
 def united_states(asked: Asked) -> Answer:
     """The states that have a source, and the names of those that have none."""
-    rows = [one for one in asked.site.catalogue(asked.version).rows if one.us_state or one.country == "US"]
+    rows = [one for one in asked.catalogue.rows if one.us_state or one.country == "US"]
     found = tallies(rows, attrgetter("us_state"))
     told = _states(asked, found)
     none = [{"code": code, "name": name} for code, name in STATE_NAMES.items() if code not in found]
@@ -184,7 +184,7 @@ def country(asked: Asked) -> Answer | Elsewhere:
         raise NotFound("There is no such country", cure="/coverage/ lists them by their ISO 3166-1 codes")
     if asked["code"] != code.lower():
         return Elsewhere(f"/coverage/{code.lower()}/")
-    rows = [one for one in asked.site.catalogue(asked.version).rows if one.country == code]
+    rows = [one for one in asked.catalogue.rows if one.country == code]
     drawn = ledger_coverage.area(asked.site.ledger(), ledger_coverage.COUNTRY, code)
     told = area(asked, code, NAMES[code], _sum(rows), drawn, f"/coverage/{code.lower()}/")
     drawing = map_of(STATES, _states(asked, tallies(rows, attrgetter("us_state")))) if code == US else country_map(told)
@@ -199,7 +199,7 @@ def state(asked: Asked) -> Answer | Elsewhere:
     if asked["mail"] != code.lower():
         return Elsewhere(f"/coverage/us/{code.lower()}/")
     engine = asked.site.ledger()
-    rows = [one for one in asked.site.catalogue(asked.version).rows if one.us_state == code]
+    rows = [one for one in asked.catalogue.rows if one.us_state == code]
     drawn = ledger_coverage.area(engine, ledger_coverage.STATE, code)
     told = area(asked, code, STATE_NAMES[code], _sum(rows), drawn, f"/coverage/us/{code.lower()}/")
     return _one(asked, told, rows, state_map(code, ledger_coverage.sources_of(engine, US, code)))

@@ -64,7 +64,7 @@ def latest_set(asked: Asked) -> Elsewhere:
 def licenses(asked: Asked) -> Answer:
     """The sources that have a result, by licence and attribution, in the order in which programs know them."""
     groups: dict[tuple[str | None, str | None], list[list[str | None]]] = {}
-    for one in asked.site.catalogue(asked.version).rows:
+    for one in asked.catalogue.rows:
         if one.layer == LAYER and one.first and one.good_run_id is not None:
             attribution = None if one.attribution_required is False else one.attribution_name or None
             group = groups.setdefault((one.licence or None, attribution), [])

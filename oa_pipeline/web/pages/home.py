@@ -26,7 +26,7 @@ PICTURE = "render-world.png"
 def home(asked: Asked) -> Answer:
     """Totals by layer, the regional files, what has changed, the last results, and the set that is at work."""
     site = asked.site
-    rows = site.catalogue(asked.version).rows
+    rows = asked.catalogue.rows
     ledger = site.ledger()
     newest_set = sets.newest(ledger)
     ended = [one for one in rows if one.ended_at is not None]

@@ -86,7 +86,7 @@ COLUMNS = tuple(one.name for one in FIELDS)
 
 def licences(asked: Asked) -> Answer:
     """The licences of what is published, as far as it is asked for."""
-    rows = [one for one in asked.site.catalogue(asked.version).rows if one.good_run_id is not None]
+    rows = [one for one in asked.catalogue.rows if one.good_run_id is not None]
     words = asked["q"].casefold().split()
     every = terms_of(chosen(rows, NARROWING, asked.values))
     meant = [one for one in every if all(word in one.words for word in words)] if words else every

@@ -67,7 +67,7 @@ COLUMNS = tuple(field.name for field in FIELDS)
 
 def quality(asked: Asked) -> Answer:
     """The data sources with which something is wrong, as far as they are asked for."""
-    every = asked.site.catalogue(asked.version).rows
+    every = asked.catalogue.rows
     words = asked["q"].casefold().split()
     meant = [one for one in every if all(word in one.words for word in words)] if words else every
     found = chosen(meant, NAMED, asked.values)

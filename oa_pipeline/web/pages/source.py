@@ -62,7 +62,7 @@ def _standings(asked: Asked, what: str) -> Sequence[Standing]:
     found = list(standing(ledger, source=what))
     with contextlib.suppress(ValueError):  # it is no key, then
         found += standing(ledger, source=split_key(what).source)
-    return standings(found, asked.as_of)
+    return standings(found, asked.now)
 
 
 def _chosen(mine: Sequence[Standing]) -> Standing | None:

@@ -50,7 +50,7 @@ OWN = tuple(name for name in COLUMNS if name != "url")
 
 def sources(asked: Asked) -> Answer:
     """The data sources that are asked for, and how many there are of each kind."""
-    every = asked.site.catalogue(asked.version).rows
+    every = asked.catalogue.rows
     words = asked["q"].casefold().split()
     meant = [one for one in every if all(word in one.words for word in words)] if words else every
     found = chosen(meant, FACETS, asked.values)
