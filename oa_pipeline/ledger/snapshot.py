@@ -45,7 +45,8 @@ def state_to_date(engine: sa.Engine, *, after: str = "", limit: int | None = Non
     """How every data source that is in the repository now stands, ordered by key; at most `limit` keys after `after`.
 
     A row has `key`, `source`, `layer`, `name`, `first`, then of its latest good run, or of its newest ended one where
-    there is no good one, `run_id` and the columns of BRIEF; these are None where no run has ended.
+    there is no good one, `run_id` and the columns of BRIEF; these are None where no run has ended. The `seconds` of a
+    run that used another's result again are the other's.
     """
     newest = runs.alias("newest")
     ended = (
@@ -57,7 +58,7 @@ def state_to_date(engine: sa.Engine, *, after: str = "", limit: int | None = Non
     )
     counts = sa.func.coalesce(pointers.c.run_id, ended)
     query = (
-        sa.select(*_identity(), runs.c.id.label("run_id"), *_brief())
+        sa.select(*_identity(), runs.c.id.label("run_id"), *_brief(runs))
         .select_from(partitions)
         .outerjoin(pointers, pointers.c.key == partitions.c.key)
         .outerjoin(runs, runs.c.id == counts)
@@ -71,11 +72,11 @@ def runs_of_set(engine: sa.Engine, set_id: int, *, after: str = "", limit: int |
     """How every member of the set stands, ordered by key; at most `limit` keys after `after`.
 
     A row has `key`, `source`, `layer`, `name`, `first`, `step`, `host`, `good_run_id` (the latest good run there is by
-    now, of this set or any other), then `run_id` and the columns of BRIEF of its newest ended run in this set; these
-    are None where none has ended.
+    now, of this set or any other), then `run_id` and the columns of BRIEF of its newest ended run in this set, with
+    `seconds` as in `state_to_date`; these are None where none has ended.
     """
     ended = (
-        sa.select(runs.c.id.label("run_id"), *_brief())
+        sa.select(runs.c.id.label("run_id"), *_brief(runs))
         .where(runs.c.set_id == set_members.c.set_id, runs.c.key == set_members.c.key)
         .where(runs.c.status != RunStatus.RUNNING.value)
         .order_by(runs.c.id.desc())
@@ -108,5 +109,8 @@ def _identity() -> tuple[sa.Column[Any], ...]:
     return tuple(partitions.c[name] for name in ("key", "source", "layer", "name", "first"))
 
 
-def _brief() -> tuple[sa.Column[Any], ...]:
-    return tuple(runs.c[name] for name in BRIEF)
+def _brief(run: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    """BRIEF's columns of `run`. What the result took is told by the run that made it, found by its number."""
+    maker = runs.alias("maker")
+    spent = sa.select(maker.c.seconds).where(maker.c.id == sa.func.coalesce(run.c.copy_of, run.c.id)).scalar_subquery()
+    return tuple(spent.label(name) if name == "seconds" else run.c[name] for name in BRIEF)

@@ -50,6 +50,18 @@ def test_a_copy_is_the_latest_and_names_whose_it_is(engine: sa.Engine) -> None:
     assert [(row["id"], row["copy_of"]) for row in runs_to_date(engine)] == [(copy, original)]
 
 
+def test_a_copy_took_as_long_as_what_it_copies(engine: sa.Engine) -> None:
+    number = a_set(engine, A, B)
+    spent = {"download": 3.5, "total": 10.5}
+    original = run(engine, A, seconds=spent)
+    run(engine, A, copy_of=original, set_id=number)
+    run(engine, B, seconds={"total": 2.0}, set_id=number)
+
+    expected = {A: spent, B: {"total": 2.0}}
+    assert {row["key"]: row["seconds"] for row in state_to_date(engine) if row["run_id"]} == expected
+    assert {row["key"]: row["seconds"] for row in runs_of_set(engine, number)} == expected
+
+
 def test_one_layer_may_be_asked_for(engine: sa.Engine) -> None:
     parcels = declare(engine, "us/ca/a/parcels/county")
     run(engine, A)

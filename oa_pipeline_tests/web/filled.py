@@ -70,7 +70,7 @@ def fill(engine: sa.Engine, store: Path) -> Filled:
     }
     good = run(engine, KEY, **facts)
     _sample(store, "runs/1/sample.json", [["NUM", "STREET"], ["1", "Main St"], ["2", None]])
-    run(engine, KEY, at=NOW + MINUTE, **facts | {"copy_of": good})
+    run(engine, KEY, at=NOW + MINUTE, **facts | {"copy_of": good, "seconds": {}})
     declare(engine, "us/ca/berkeley/addresses/city")
     run(engine, "us/ca/berkeley/addresses/city", at=NOW - timedelta(days=40))
     declare(engine, "fr/paris/addresses/city")
