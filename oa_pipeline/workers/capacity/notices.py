@@ -1,16 +1,19 @@
-"""What an operator must hear of: a set that is not complete, no worker while runs wait, a publication that failed."""
+"""What an operator must hear of: a set that is not complete or mostly failed, no worker while runs wait, a publication
+that failed.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...aws.clients import CloudFault
 from ...ledger import builds, notices, sets
 from ...ledger.tables import SetStatus
+from ...orchestration.collect import FAILED_SHARE
 from .facts import Work
 
 if TYPE_CHECKING:
@@ -62,8 +65,8 @@ class Notices:
         since = datetime.now(UTC) - RECENT
         for number in sets.ended_since(self._engine, since):
             row = sets.set_of(self._engine, number)
-            if row is not None and row["status"] == SetStatus.INCOMPLETE:
-                yield Notice(f"set/{number}", f"OpenAddresses: set {number} is incomplete", row["detail"])
+            if row is not None and (wrong := _wrong_with(row)):
+                yield Notice(f"set/{number}", f"OpenAddresses: set {number} {wrong}", row["detail"])
         for row in builds.failed_since(self._engine, since):
             subject = f"OpenAddresses: publication of {row['kind']} failed (build {row['id']})"
             yield Notice(f"build/{row['id']}", subject, row["detail"])
@@ -84,3 +87,14 @@ class Notices:
         if now - self._nobody_since >= self._nobody_seconds:
             body = f"{work.waiting} runs wait, and no worker has taken runs for {now - self._nobody_since:.0f} seconds."
             yield Notice(NOBODY, "OpenAddresses: no workers while runs wait", body)
+
+
+def _wrong_with(row: Mapping[str, Any]) -> str:
+    """What is wrong with a set that has ended; its `detail` names members, or the hosts at which they failed."""
+    if row["status"] == SetStatus.INCOMPLETE:
+        return "is incomplete"
+    counts = row["counts"]
+    failed, members = counts.get("failed", 0), counts.get("members", 0)
+    if row["status"] == SetStatus.COMPLETE and not row["only"] and failed and failed >= members * FAILED_SHARE:
+        return f"failed for {failed} of {members}, and is not collected"
+    return ""

@@ -199,6 +199,22 @@ def test_operators_hear_of_each_thing_once_whoever_looks(
     assert amazon.actions("Publish")[0]["Message"] == ["1 of 1 had not ended"]
 
 
+@pytest.mark.parametrize(("failed", "only", "heard"), [(4, "", True), (3, "", False), (4, "x/*", False)])
+def test_operators_hear_of_a_set_of_which_so_much_failed_that_it_is_not_collected(
+    make: Make, engine: sa.Engine, amazon: Amazon, topic: str, failed: int, only: str, heard: bool
+) -> None:
+    record(engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=NOW)
+    number = sets.open_set(engine, NewSet("r", NOW, only=only), [Member("x/addresses/y")], now=NOW)
+    counts = {"members": 10, "ended": 10, "succeeded": 10 - failed, "failed": failed}
+    sets.end_set(engine, number, SetStatus.COMPLETE, detail="gis.example: 4 of 5 failed", counts=counts, now=NOW)
+    loop = make(sns_topic=topic)
+    for _ in range(2):
+        loop.round()
+    said = [f"OpenAddresses: set {number} failed for 4 of 10, and is not collected"]
+    assert subjects(amazon) == (said if heard else [])
+    assert all(fields["Message"] == ["gis.example: 4 of 5 failed"] for fields in amazon.actions("Publish"))
+
+
 def test_operators_hear_that_nobody_works_once_each_time_it_comes_to_that(
     make: Make, instance: DagsterInstance, engine: sa.Engine, amazon: Amazon, topic: str, time: list[float]
 ) -> None:
