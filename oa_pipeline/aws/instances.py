@@ -14,6 +14,7 @@ GONE = frozenset({"shutting-down", "terminated", "stopping", "stopped"})
 BLOCK = 100  # instances a question
 FRESH_SECONDS = 15.0
 RUN_TAG, ATTEMPT_TAG, HOURS_TAG, COMMAND_TAG = "oa:run", "oa:attempt", "oa:hours", "oa:command"
+TEMPLATE_TAG = "oa:template"  # by which a deployment knows its own
 DEVICE = "/dev/sdf"
 
 

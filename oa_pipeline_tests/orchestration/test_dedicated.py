@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
+from oa_pipeline.aws import instances
 from oa_pipeline.aws.clients import CloudFault
 from oa_pipeline.aws.instances import State
 from oa_pipeline.ledger import assignments
@@ -217,6 +218,20 @@ def test_an_instance_ends_with_its_run_however_that_ends(
     dedicated.tend(engine, instance, settings)
     assert made_for(amazon, works) == []
     assert len(made_for(amazon, stays)) == 1
+
+
+@pytest.mark.parametrize(("template", "stays"), [(SINGLE, False), ("another-deployments", True)])
+def test_an_instance_that_no_run_has_is_ended_unless_another_deployment_made_it(
+    launcher: Ec2RunLauncher, instance: DagsterInstance, amazon: Amazon, engine: sa.Engine, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch, template: str, stays: bool,
+) -> None:  # fmt: skip
+    run = heavy(instance)
+    amazon.make_template("another-deployments")
+    order = order_of(run.tags, settings)
+    instances.make(dedicated.wanted(run, Assignment(run.run_id), order, template, "", spot=False))
+    monkeypatch.setattr(dedicated, "LEAVING_SECONDS", -60)
+    dedicated.tend(engine, instance, settings)
+    assert len(made_for(amazon, run)) == stays
 
 
 def test_an_instance_whose_hours_are_over_is_ended(

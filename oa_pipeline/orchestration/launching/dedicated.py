@@ -112,6 +112,7 @@ def wanted(run: DagsterRun, assignment: Assignment, order: Order, template: str,
             instances.ATTEMPT_TAG: str(assignment.attempt),
             instances.HOURS_TAG: str(order.hours),
             instances.COMMAND_TAG: fit_for_tags(command),
+            instances.TEMPLATE_TAG: template,
         },
         order.instance_type,
         order.disk_gb,
@@ -136,11 +137,17 @@ def tend(engine: Engine, dagster: DagsterInstance, settings: Settings) -> None:
             _again(engine, dagster, settings, owner)
     owned = {one.instance: one for one in owners if one.instance}
     for number, seen in here.items():
-        if seen.state.name not in {"pending", "running"}:
+        whose = owned.get(number)
+        if seen.state.name not in {"pending", "running"} or (whose is None and _of_others(seen, settings)):
             continue
-        if why := _why_not(owned.get(number), owners, seen):
+        if why := _why_not(whose, owners, seen):
             log.warning("instance %s is ended: %s", number, why)
             instances.end(number)
+
+
+def _of_others(seen: instances.Seen, settings: Settings) -> bool:
+    """Whether another deployment in the same account made it."""
+    return seen.tags.get(instances.TEMPLATE_TAG) != settings.ec2_launch_template
 
 
 def _lacks(owner: Owner, alive: set[str]) -> bool:
