@@ -71,15 +71,16 @@ def limits_of(settings: Settings) -> Limits:
 def facts_of_row(row: Mapping[str, Any]) -> Facts:
     """The facts of a run as the ledger has it."""
     bounds = tuple(row["bounds"]) if row["bounds"] else None
-    return Facts(row["rows"] or 0, _filled(row["counters"]), bounds, row["digest"], row["code_version"])
+    return Facts(row["rows"] or 0, filled(row["counters"]), bounds, row["digest"], row["code_version"])
 
 
 def facts_of_ending(ending: Ending, digest: str, code_version: str) -> Facts:
     """The facts of a run that is about to end."""
-    return Facts(ending.rows or 0, _filled(ending.counters), ending.bounds, digest, code_version)
+    return Facts(ending.rows or 0, filled(ending.counters), ending.bounds, digest, code_version)
 
 
-def _filled(counters: Mapping[str, int]) -> dict[str, int]:
+def filled(counters: Mapping[str, int]) -> dict[str, int]:
+    """In how many rows each published attribute has text, as a run counted it."""
     found = Counters(counters).under("field")
     return {name.removesuffix("/filled"): count for name, count in found.items() if name.endswith("/filled")}
 

@@ -13,6 +13,7 @@ from oa_pipeline.sources.model import ATTRIBUTES, Layer, Licence
 GOLDEN = Path(__file__).parent / "golden"
 AROUND = Surroundings("https://results.example/jobs/j1", "https://github.com/openaddresses/openaddresses")
 FILLED = {"field/number/filled": 1190, "field/street/filled": 1234, "field/city/filled": 600}
+LOST = ("5,000 rows before, 1,234 now (-75.3%)", "62% of the extent is gone")
 PUBLIC = Licence("Public domain", False, "", False)
 HOSTILE = (
     "@everyone", "#123", "GH-1", "openaddresses/machine#5", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
@@ -105,7 +106,7 @@ def all_fine() -> str:
     gone = Glimpse(trouble="the store does not give its file")
     facts = {
         new["key"]: known(before=None, licence=Licence("", True, "", None)),
-        lost["key"]: known(before=before(5000), licence=Licence("CC BY-SA", True, "The City", True)),
+        lost["key"]: known(before=before(5000), held=LOST, licence=Licence("CC BY-SA", True, "The City", True)),
         sampled["key"]: known(publisher=gone, published=gone, preview="https://data.example/pr/31/preview.png"),
     }
     noted = finding(3, "coverage", "'county' is not text", "put it in quotes", "warning")

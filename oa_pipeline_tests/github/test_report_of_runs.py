@@ -176,6 +176,25 @@ def test_a_good_a_broken_and_an_invalid_source_are_told_apart_in_one_comment(ben
     assert [each for each in shown.links if not each.startswith(ours)] == []
 
 
+def test_who_proposes_what_loses_most_rows_is_told_that_it_would_be_held(bench: Bench) -> None:
+    path, lines = "sources/us/ca/a.json", PUBLISHER.splitlines(keepends=True)
+    (bench.folder / "data.csv").write_text(lines[0] + "".join(lines[1:] * 30))
+    bench.publish(path, bench.source())
+    (bench.folder / "data.csv").write_text("".join(lines[:3]))
+    pull = bench.github.open_pull({path: bench.source(license={"text": "CC0"})})
+
+    job = jobs.job(bench.engine, bench.check(pull))
+    body = bench.comment(pull)
+
+    assert job is not None
+    assert job["status"] == JobStatus.SUCCESS  # a person may well mean it
+    assert ["us/ca/a/addresses/city", "✅ fine, would be held", "2", "-208 (-99.0%)"] in page(body).cells
+    assert "### Worth a look" in body
+    assert "after a merge it would be held" in body
+    assert "210 rows before, 2 now" in body
+    assert "of the extent is gone" in body
+
+
 def test_the_same_comment_tells_when_all_is_mended(bench: Bench) -> None:
     path = "sources/us/ca/a.json"
     pull = bench.github.open_pull({path: bench.source(conform={**CONFORM, "format": "geojson"})})

@@ -32,6 +32,8 @@ def test_a_job_shows_its_pull_request_and_each_data_source(reader: FlaskClient, 
     assert f"/runs/{filled.proposed}/" in document.links()
     assert "1 being checked, 1 fine; 2 data sources in all" in text
     assert "−1 234 564 >99 %" in text  # three rows instead of 1,234,567
+    assert "Would be held. It loses so much" in text
+    assert "1,234,567 rows before, 3 now (-100.0%)" in text
     assert "Another licence. not stated instead of CC BY 4.0." in text
     assert [one.attributes["id"] for one in document.elements if one.attributes.get("aria-live")] == ["progress"]
 
@@ -60,6 +62,8 @@ def test_the_twin_has_the_same_facts(reader: FlaskClient, filled: Filled) -> Non
     fine = data["data_sources"][1]
     assert (fine["key"], fine["outcome"], fine["rows"], fine["change"]) == (KEY, "good", 3, 3 - 1234567)
     assert fine["published"]["rows"] == 1234567
+    assert fine["would_be_held"][0] == "1,234,567 rows before, 3 now (-100.0%)"
+    assert data["data_sources"][0]["would_be_held"] == []
     assert {one["field"]: one["share_published"] for one in fine["fields"]}["street"] == pytest.approx(0.9995, abs=1e-3)
 
 

@@ -32,6 +32,7 @@ class SourceFacts:
     publisher: Glimpse = field(default_factory=Glimpse)
     published: Glimpse = field(default_factory=Glimpse)
     links: tuple[tuple[str, str], ...] = ()  # label and address
+    held: tuple[str, ...] = ()  # why the result would be held after a merge
     preview: str = ""  # the address of a picture of the map
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OAError, PublishError, SourceError
 from ...ledger import jobs, partitions, queries
 from ...ledger.partitions import Declared
+from ...orchestration.gate import Limits, limits_of
 from ...sources.columns import named_columns
 from ...sources.model import Conform
 from ...sources.parse import parse_declared
 from .facts import Glimpse, Row, SourceFacts, Surroundings
+from .holding import would_be_held
 from .outcomes import GOOD, outcome_of
 from .text import render
 
@@ -45,21 +48,30 @@ def report_of(engine: Engine, store: Store, settings: Settings, job_id: str) -> 
         raise OAError(f"there is no job {job_id!r}")
     members = jobs.members(engine, job_id)
     around = Surroundings(f"{settings.public_url}/jobs/{job_id}", f"{web_of(settings.github_api)}/{job['repository']}")
-    return render(job, members, facts_of(engine, store, members), around)
+    return render(job, members, facts_of(engine, store, members, limits_of(settings)), around)
 
 
-def facts_of(engine: Engine, store: Store, members: Sequence[Row]) -> dict[str, SourceFacts]:
-    """What is known of each data source, by key. A file that the store does not give is said to be missing."""
+def facts_of(
+    engine: Engine, store: Store, members: Sequence[Row], limits: Limits | None = None
+) -> dict[str, SourceFacts]:
+    """What is known of each data source, by key. A file that the store does not give is said to be missing.
+
+    `limits` are the gate's; without them nothing is said of it.
+    """
     keys = [member["key"] for member in members]
     before = queries.latest_good_runs(engine, keys)
     proposed = {one.key: one for one in partitions.declared_ones(engine, [m["partition"] for m in members])}
     looked_into = {m["key"] for m in islice(sorted(members, key=_interest), MOST_LOOKED_INTO)}
-    return {
+    found = {
         member["key"]: _facts(
             member, before.get(member["key"]), proposed.get(member["partition"]), store, member["key"] in looked_into
         )
         for member in members
     }
+    if limits is None:
+        return found
+    held = {member["key"]: would_be_held(member, before.get(member["key"]), limits) for member in members}
+    return {key: replace(facts, held=held[key]) for key, facts in found.items()}
 
 
 def web_of(api: str) -> str:

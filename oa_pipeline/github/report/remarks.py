@@ -12,12 +12,22 @@ LOST = 0.10  # a share of the rows
 
 def remarks(member: Row, facts: SourceFacts) -> list[str]:
     """The remarks on a data source, the gravest first."""
-    said = [*_lost(member, facts), *_licence(facts)]
+    said = [*(_held(facts) or _lost(member, facts)), *_licence(facts)]
     warnings = member["run_warnings"] or []
     said += [f"The run warns: {sentence(str(warning), 300)}" for warning in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
         said.append(f"The run gives {several(len(warnings) - MOST_WARNINGS, 'more warning')}; its log has them.")
     return said
+
+
+def _held(facts: SourceFacts) -> list[str]:
+    if not facts.held:
+        return []
+    why = "; ".join(sentence(each, 300).removesuffix(".") for each in facts.held)
+    return [
+        f"It loses so much that after a merge it would be held, and what is published would stay: {why}. "
+        "Is that meant? Then a maintainer lets it through with `oa runs accept`."
+    ]
 
 
 def _lost(member: Row, facts: SourceFacts) -> list[str]:

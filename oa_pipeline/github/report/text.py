@@ -144,7 +144,8 @@ def overview(job: Row, members: Sequence[Row], facts: Mapping[str, SourceFacts])
 def _line(member: Row, facts: SourceFacts, held: bool) -> tuple[str, ...]:
     outcome, now = outcome_of(member), member["run_rows"]
     before = facts.before["rows"] if facts.before else None
-    stands = f"{outcome.mark} {outcome.words}{', reused' if member['reused'] else ''}"
+    more = f"{', would be held' if facts.held else ''}{', reused' if member['reused'] else ''}"
+    stands = f"{outcome.mark} {outcome.words}{more}"
     key = cell(member["key"], KEY)
     if held:
         return key, "⏸ waits", NONE, NONE

@@ -10,10 +10,12 @@ from urllib.parse import quote
 from ...counters import Counters
 from ...errors import Problem
 from ...github.changes import Outcome as FileOutcome
+from ...github.report.holding import would_be_held
 from ...github.report.outcomes import Outcome, outcome_of
 from ...ledger import jobs, queries, tables
 from ...ledger.reading import Row
 from ...ledger.tables import JobStatus
+from ...orchestration.gate import limits_of
 from ..columns import columns
 from ..cures import CURES
 from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
@@ -173,6 +175,7 @@ def _data_source(asked: Asked, member: Row, before: Row | None) -> dict[str, Any
         **{name: member[f"run_{name}"] for name in names},
         "warnings": list(member["run_warnings"] or ()),
         "published": _published(before),
+        "would_be_held": list(would_be_held(member, before, limits_of(asked.site.settings))),
         "change": _change(member["run_rows"], before, sampled=bool(member["run_sampled"])),
         "fields": _fields(member, before),
         "outputs": outputs,
@@ -248,6 +251,11 @@ OF_DATA_SOURCE = tuple(
         ("bounds", Kind.ARRAY, "west, south, east, north"),
         ("warnings", Kind.ARRAY, "what its run found odd"),
         ("published", Kind.OBJECT, "what the default branch has: id of the run, rows, licence; null: nothing"),
+        (
+            "would_be_held",
+            Kind.ARRAY,
+            "what it loses, so that it would be held after a merge; empty: it would not",
+        ),
         ("change", Kind.INTEGER, "by how many rows it differs from that; null: nothing to compare"),
         ("fields", Kind.ARRAY, "field, share of rows in which it has text, and of those that are published"),
         ("outputs", Kind.ARRAY, "its files: kind, url, size, sha256, rows"),
