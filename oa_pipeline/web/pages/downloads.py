@@ -27,6 +27,7 @@ FORMS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "pmtiles": (("pmtiles", "slippymap"), "map tiles in one file; where the run has one"),
 }
 NO_RUN, NO_SET = "No latest run found", "No latest set found"
+TILES = "tiles"  # the kind of build that makes the index of square degrees
 AT_ROOT = ("render-world.png", "render-europe.png", "render-usa.png", "render-world.geojson", "machine-stats.json")
 WHAT = Parameter("what", "a source's path, or a data source's key", in_path=True, most=900)
 
@@ -93,6 +94,8 @@ def tile(asked: Asked) -> Elsewhere:
         raise NotFound(f"{said} on earth.", cure="longitude from -180 to 180, latitude from -90 to 90")
     west, south = math.floor(lon), math.floor(lat)
     found = builds.tile(asked.site.ledger(), west, south)
+    if found is None and builds.last_published(asked.site.ledger(), TILES) is None:
+        raise NotFound("There is no index of tiles yet", cure="it is made after a set; /sources/ has all results")
     if found is None:
         raise NotFound(
             f"No addresses between {west} and {west + 1} degrees east, {south} and {south + 1} degrees north",
