@@ -9,9 +9,15 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from oa_pipeline.ledger.tables import sets
+from oa_pipeline.settings import Settings
+from oa_pipeline.web.app import create_app
 from oa_pipeline.web.pages import ENDPOINTS
+from oa_pipeline.web.site import Site
+from oa_pipeline_tests.ledger.life import NOW
 
 from .filled import KEY, SOURCE, Filled
 from .reading import Document, parsed
@@ -111,6 +117,29 @@ def test_a_place_is_found_by_the_names_of_its_country_state_and_publisher(reader
 
     assert found
     assert {one["source"].partition("/")[0] for one in found} == ({"de"} if words == "Germany" else {"us"})
+
+
+def test_the_front_page_tells_a_set_of_all_sources_from_one_of_a_part(
+    reader: FlaskClient, filled: Filled, engine: sa.Engine, settings: Settings
+) -> None:
+    part = " ".join(page(reader, "/").all("main")[0].text.split())
+    assert f"Set {filled.open_set_id}, a run over a part of the sources, *:" in part
+
+    values = {"status": "open", "repository": "o/r", "started_at": NOW, "deadline_at": NOW}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(sets).values(values))
+    whole = page(create_app(site=Site(settings)).test_client(), "/").all("main")[0].text
+    assert "Set 1, a run over all sources:" in " ".join(whole.split())
+
+
+def test_an_entry_of_two_feeds_is_the_same_in_both(reader: FlaskClient) -> None:
+    atom, told = "{http://www.w3.org/2005/Atom}", dict[str | None, tuple[str | None, ...]]()
+    feeds = ("/quality", "/changes", "/sources/fr/paris", "/sources/de/berlin", f"/sources/{KEY}", f"/sources/{SOURCE}")
+    for address in feeds:
+        for entry in ElementTree.fromstring(reader.get(f"{address}.atom").text).iter(f"{atom}entry"):
+            words = tuple(entry.findtext(f"{atom}{name}") for name in ("title", "summary"))
+            assert told.setdefault(entry.findtext(f"{atom}id"), words) == words
+    assert len(told) > len(feeds)
 
 
 def test_a_page_says_as_of_when_it_is_and_how_long_ago_that_was(reader: FlaskClient) -> None:

@@ -29,6 +29,7 @@ def home(asked: Asked) -> Answer:
     rows = asked.catalogue.rows
     ledger = site.ledger()
     newest_set = sets.newest(ledger)
+    of_set = ("id", "status", "only", "started_at", "ended_at")
     ended = [one for one in rows if one.ended_at is not None]
     recent = sorted(ended, key=lambda one: (one.ended_at, one.run_id), reverse=True)[:RECENT]
     data = {
@@ -41,7 +42,7 @@ def home(asked: Asked) -> Answer:
         "changes": [change(asked, one) for one in changes.changes(ledger, limit=RECENT).found],
         "recent": [{name: getattr(one, name) for name in ("key", "run_id", "state", "rows", "problem", "ended_at")}
                    for one in recent],
-        "set": {name: newest_set[name] for name in ("id", "status", "started_at", "ended_at")} if newest_set else None,
+        "set": {name: newest_set[name] for name in of_set} if newest_set else None,
     }  # fmt: skip
     drawn = builds.artifact(ledger, PICTURE)
     picture = site.picture_url(drawn["key"]) if drawn is not None else ""

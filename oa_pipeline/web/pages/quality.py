@@ -151,7 +151,7 @@ def _entries(answer: Answer, asked: Asked) -> list[Entry]:
     newest = sorted(ended, key=lambda one: one["ended_at"], reverse=True)[:FED]
     return [
         Entry(
-            f"run-{one['run_id']}",
+            f"quality-{one['run_id']}",
             f"{one['key']}: {one['cause'] or one['state']}",
             f"/sources/{quote(one['key'])}",
             one["ended_at"],

@@ -1,4 +1,4 @@
-"""Sets: the weekly runs over all sources. How far the one at work is, and why data sources of each failed."""
+"""Sets: the runs over all sources, or a part of them. How far one at work is, and why data sources of each failed."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ ENDPOINTS = (
     Endpoint(
         "/sets/",
         "Sets",
-        "The weekly runs over all sources, the newest first.",
+        "The runs over all sources, or a part of them, the newest first.",
         listed,
         template="sets.html",
         twins={"json": json_form()},
