@@ -189,7 +189,8 @@ def main(arguments: list[str]) -> None:
     try:
         from ..orchestration.version import code_version
 
-        wire.send(sock, {"is": "ready", "pid": os.getpid(), "code": code_version(), "threads": threads()})
+        with contextlib.suppress(OSError):  # should the worker have gone meanwhile, that is heard next
+            wire.send(sock, {"is": "ready", "pid": os.getpid(), "code": code_version(), "threads": threads()})
         nursery.serve()
     finally:
         nursery.end_all()
