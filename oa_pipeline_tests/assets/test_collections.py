@@ -151,7 +151,7 @@ def test_what_failed_after_publication_is_not_said_to_have_changed_nothing(
 
 def test_it_is_downstream_of_sources_and_runs_in_a_job_of_its_own(workplace: Workplace) -> None:
     assert collections.asset_deps[COLLECTIONS] == {AssetKey("source")}
-    assert collections_job().tags == TAGS
+    assert collections_job().tags == TAGS | {"oa/worker": "dedicated"}
     settings = workplace.settings
     schedule = collections_schedule(settings, collections_job())
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * *", "UTC")

@@ -31,32 +31,32 @@ class Place:
     filled: Filled
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """Before anything is begun for its sake."""
     return program()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     """One for all."""
     with running() as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def window(browser: Browser) -> Window:
     """A window of it."""
     return Window(browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def window_without_scripts(browser: Browser) -> Window:
     """One in which no page may run anything."""
     return Window(browser, scripts=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(chromium: str, server: str, ledger_template: str) -> Iterator[Place]:
     """The real site, on gunicorn, with something of everything in its ledger."""
     with open_folder() as folder:
@@ -67,7 +67,7 @@ def place(chromium: str, server: str, ledger_template: str) -> Iterator[Place]:
                 yield Place(site.url, filled)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def screenshots() -> Path:
     """An empty folder for them, kept until the next time."""
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
