@@ -8,7 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than there are cores: many tests wait for processes that they have started.
+JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
 .PHONY: run test bench lint clean setup
 .DEFAULT_GOAL := help

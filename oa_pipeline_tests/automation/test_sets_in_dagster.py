@@ -32,6 +32,7 @@ def ended(running: System, number: int) -> bool:
     return row is not None and row["ended_at"] is not None
 
 
+@pytest.mark.soak
 def test_a_set_outlives_its_daemon_and_the_next_one_runs_nothing(database: str, tmp_path: Path) -> None:
     publishers = Publishers(pause=0.2)
     with serve(publishers) as website:

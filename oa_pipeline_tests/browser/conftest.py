@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +68,6 @@ def place(chromium: str, server: str, ledger_template: str) -> Iterator[Place]:
 
 @pytest.fixture(scope="package")
 def screenshots() -> Path:
-    """An empty folder for them, kept until the next time."""
-    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    SCREENSHOTS.mkdir()
+    """A folder for them, kept until they are taken the next time."""
+    SCREENSHOTS.mkdir(exist_ok=True)
     return SCREENSHOTS

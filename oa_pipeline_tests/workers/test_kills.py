@@ -177,6 +177,7 @@ def test_a_killed_warm_parent_is_replaced_and_its_runs_go_on(place: Place) -> No
     assert place.worker.poll() is None
 
 
+@pytest.mark.soak
 def test_a_killed_daemon_and_a_killed_code_server_stop_no_run(place: Place) -> None:
     run_id = place.at_work("daemon")
     for process in (place.daemon, place.code_server):

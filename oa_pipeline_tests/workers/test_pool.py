@@ -84,6 +84,7 @@ POOL = {
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.soak
 def test_a_pool_grows_with_the_work_and_shrinks_again_and_every_run_ends_once(
     tmp_path: Path, database: str, amazon: Amazon
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_pool_grows_with_the_work_and_shrinks_again_and_every_run_ends_once(
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.soak
 def test_a_run_with_an_instance_of_its_own_goes_on_upon_another_when_spot_takes_it_away(
     tmp_path: Path, database: str, amazon: Amazon
 ) -> None:

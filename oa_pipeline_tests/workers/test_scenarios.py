@@ -61,6 +61,7 @@ def test_a_lost_workers_run_goes_on_under_its_own_id(running: System) -> None:
     assert len(running.rows("SELECT 1 FROM runs")) == 1
 
 
+@pytest.mark.soak
 def test_a_lost_workers_run_fails_where_nothing_is_resumed(without_resume: System) -> None:
     running = without_resume
     running.daemon()
@@ -167,6 +168,7 @@ def test_a_late_result_of_a_lost_attempt_is_refused(running: System) -> None:
     assert running.end(other) == 0
 
 
+@pytest.mark.soak
 def test_a_late_result_is_accepted_once_where_nobody_took_over(running: System) -> None:
     now = datetime.now(UTC)
     record(running.engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=now)
@@ -188,6 +190,7 @@ def test_a_late_result_is_accepted_once_where_nobody_took_over(running: System) 
     assert running.end(silent) == 0
 
 
+@pytest.mark.soak
 def test_a_run_whose_process_dies_again_and_again_fails_once(running: System) -> None:
     running.daemon()
     running.worker()
@@ -209,6 +212,7 @@ def test_a_draining_worker_hands_back_what_it_cannot_finish(running: System) -> 
     assert "handed back" in running.messages(run_id)
 
 
+@pytest.mark.soak
 def test_a_draining_worker_finishes_what_it_can_and_takes_nothing(running: System) -> None:
     running.daemon()
     worker = running.worker("--drain", "60")

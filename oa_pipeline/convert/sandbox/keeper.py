@@ -53,6 +53,7 @@ def keep(
     why = _wait(child, control, limits.seconds)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)  # who is ended at once may not have a group of its own yet
     _, status, usage = os.wait4(child, 0)
     _end_orphans()
     _give_back(place)
