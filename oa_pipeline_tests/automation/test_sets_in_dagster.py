@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from dagster import RunsFilter
 
 from oa_pipeline.automation.sets import Asked, start_set
