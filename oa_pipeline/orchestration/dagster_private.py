@@ -118,9 +118,27 @@ def execute(instance: DagsterInstance, run_id: str, *, resume: bool) -> int:
     from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
     from dagster._utils.interrupts import capture_interrupts
 
+    if resume and (status := _recorded_end(instance, run_id)) is not None:
+        return status
     body = _resume_run_command_body if resume else _execute_run_command_body
     with capture_interrupts():
         return int(body(run_id, instance, lambda _event: None, set_exit_code_on_failure=True))
+
+
+def _recorded_end(instance: DagsterInstance, run_id: str) -> int | None:
+    """The exit status of a run that died between its end's event and its status, which follows now; None: it goes on.
+
+    Dagster stores the two one after the other.
+    """
+    from dagster import DagsterEventType
+
+    ends = {DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE}
+    found = instance.get_records_for_run(run_id, of_type=ends, limit=1).records
+    event = found[0].event_log_entry.dagster_event if found else None
+    if event is None:
+        return None
+    instance.run_storage.handle_run_event(run_id, event)
+    return 0 if event.event_type is DagsterEventType.RUN_SUCCESS else 1
 
 
 def load_location(module: str) -> None:
