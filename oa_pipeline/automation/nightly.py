@@ -10,22 +10,19 @@ from dagster import (
     ResourceParam,
     RunRequest,
     ScheduleDefinition,
-    ScheduleEvaluationContext,
     SkipReason,
-    define_asset_job,
     in_process_executor,
     job,
     op,
-    schedule,
 )
 
 from ..assets.statistics import STATISTICS
 from ..assets.tile_index import TILE_INDEX
-from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, DEDICATED, KIND_TAG, PRIORITY_TAG, WORKER_TAG
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
+from .regular import TAGS, asked, making, own_sources, where_due
 
-TAGS = {KIND_TAG: COLLECT, PRIORITY_TAG: COLLECT_PRIORITY}
+__all__ = ["TAGS", "nightly_jobs", "nightly_schedules", "prune", "prune_event_log", "this_hour"]
 MIB = 1024 * 1024
 
 
@@ -76,20 +73,13 @@ def prune_event_log() -> None:
 def nightly_jobs() -> list[Any]:
     """All of them."""
     return [
-        define_asset_job(
+        making(
             "make_tile_index",
-            selection=[TILE_INDEX],
-            tags={**TAGS, WORKER_TAG: DEDICATED},
-            executor_def=in_process_executor,
-            description="Makes the zips of the square degrees whose results have changed.",
+            TILE_INDEX,
+            "Makes the zips of the square degrees whose results have changed.",
+            dedicated=True,
         ),
-        define_asset_job(
-            "make_statistics",
-            selection=[STATISTICS],
-            tags=TAGS,
-            executor_def=in_process_executor,
-            description="Makes the numbers over all runs and sets anew.",
-        ),
+        making("make_statistics", STATISTICS, "Makes the numbers over all runs and sets anew."),
         prune,
         prune_event_log,
     ]
@@ -106,10 +96,17 @@ def nightly_schedules(settings: Settings, jobs: list[Any]) -> list[ScheduleDefin
             cron_schedule=settings.tiles_schedule,
             execution_timezone="UTC",
             tags=TAGS,
-            default_status=on if settings.sources else DefaultScheduleStatus.STOPPED,
+            default_status=own_sources(settings),
             description="Brings the tile index up to date.",
         ),
-        _statistics_schedule(settings, numbers),
+        where_due(
+            "statistics_hourly",
+            numbers,
+            settings.statistics_schedule,
+            settings,
+            this_hour,
+            "Makes the statistics anew where anything has happened since the last ones.",
+        ),
         ScheduleDefinition(
             name="prune_nightly",
             job=pruning,
@@ -131,28 +128,8 @@ def nightly_schedules(settings: Settings, jobs: list[Any]) -> list[ScheduleDefin
     ]
 
 
-def _statistics_schedule(settings: Settings, numbers: Any) -> ScheduleDefinition:
-    @schedule(
-        name="statistics_hourly",
-        job=numbers,
-        cron_schedule=settings.statistics_schedule,
-        execution_timezone="UTC",
-        default_status=DefaultScheduleStatus.RUNNING if settings.sources else DefaultScheduleStatus.STOPPED,
-        description="Makes the statistics anew where anything has happened since the last ones.",
-    )
-    def hourly(context: ScheduleEvaluationContext, workplace: ResourceParam[Workplace]) -> RunRequest | SkipReason:
-        return this_hour(workplace)
-
-    return hourly
-
-
 def this_hour(workplace: Workplace) -> RunRequest | SkipReason:
     """One tick: nothing where nothing has happened."""
-    from ..errors import OAError
     from ..publish.statistics import changed_since
 
-    try:
-        changed = changed_since(workplace.ledger())
-    except OAError as error:
-        return SkipReason(f"the ledger was not asked: {error}")
-    return RunRequest(tags=TAGS) if changed else SkipReason("nothing has happened since the last statistics")
+    return asked(lambda: changed_since(workplace.ledger()), "nothing has happened since the last statistics")
