@@ -181,7 +181,8 @@ def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float)
 def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> str:
     """Where it leads; who asked for a twin of a page is led to the other page's twin."""
     extension = next((name for name, twin in endpoint.twins.items() if twin is form), "")
-    return twin_path(answer.location, extension) if extension else answer.location
+    path, mark, query = answer.location.partition("?")
+    return f"{twin_path(path, extension)}{mark}{query}" if extension else answer.location
 
 
 def led_to(location: str, status: int, cache: str) -> Response:

@@ -20,6 +20,7 @@ from ..ledger.version import DataVersion
 from ..sources.hosts import host_of
 from .places import named, place
 from .rendering import days_between
+from .terms import terms_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -69,6 +70,7 @@ class Standing:
     country: str = ""  # ISO 3166-1, as its coverage says
     us_state: str = ""  # as the mail calls it
     declares: str = ""  # what says where it is
+    terms: str = ""  # what the licence of what is published asks; empty where nothing is
 
     @property
     def since(self) -> datetime:
@@ -121,7 +123,12 @@ def _standing(one: dict[str, Any], now: datetime) -> Standing:
         country=where.country,
         us_state=where.state,
         declares=where.how,
+        terms=_terms(one) if one["good_run_id"] is not None else "",
     )
+
+
+def _terms(one: Mapping[str, Any]) -> str:
+    return terms_of(one["licence"], attribution_required=one["attribution_required"], share_alike=one["share_alike"])
 
 
 class Catalogues:

@@ -17,5 +17,6 @@ def chosen(rows: Sequence[T], kinds: Kinds[T], asked: Mapping[str, Any], *, but:
 
 
 def facet(rows: Sequence[T], kinds: Kinds[T], asked: Mapping[str, Any], name: str) -> dict[str, int]:
-    """How many rows there would be of each value, with the other choices as they are."""
-    return dict(sorted(Counter(map(kinds[name], chosen(rows, kinds, asked, but=name))).items()))
+    """How many rows there would be of each value, with the other choices as they are; of none, there is no choice."""
+    counts = Counter(map(kinds[name], chosen(rows, kinds, asked, but=name)))
+    return {value: count for value, count in sorted(counts.items()) if value}

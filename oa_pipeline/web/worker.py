@@ -11,10 +11,13 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
+from .unreadable import unreadable
+
 HEAD_SECONDS = 10.0  # for a request's line and headers to arrive
 BODY_SECONDS = 60.0  # for what follows them
 UPLOAD_SECONDS = 3600.0  # ... of a maintainer's file
 STUCK_SECONDS = 60  # for which a reader may take nothing of an answer
+PARTING_SECONDS = 0.5  # for the rest of a request that cannot be read, so that who is still sending reads why
 UPLOADS = "/upload-cache"
 
 
@@ -44,6 +47,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.sends = req.method not in {"GET", "HEAD"}
         self._due[conn] = time.monotonic() + (UPLOAD_SECONDS if upload else BODY_SECONDS)
         return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """See gunicorn: a request that cannot be read is answered as all errors are, and nothing of it is repeated."""
+        answer = unreadable(exc, self.wsgi.config["SETTINGS"])
+        if answer is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.info("a request cannot be read: %s", type(exc).__name__)
+        with contextlib.suppress(OSError):
+            client.sendall(answer)
+        util.close_graceful(client, PARTING_SECONDS)
 
     def murder_pending(self) -> None:
         """See gunicorn: called about every second. Nothing more is read of who is late; an answer still goes out."""

@@ -119,6 +119,44 @@ def test_a_place_is_found_by_the_names_of_its_country_state_and_publisher(reader
     assert {one["source"].partition("/")[0] for one in found} == ({"de"} if words == "Germany" else {"us"})
 
 
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("/sources/us", "/sources/?country=us"),
+        ("/sources/us/", "/sources/?country=us"),
+        ("/sources/us/ca", "/sources/?q=us%2Fca%2F"),
+        ("/sources/us.json", "/sources.json?country=us"),
+        ("/sources/us/ca.json", "/sources.json?q=us%2Fca%2F"),
+    ],
+)
+def test_a_folder_of_sources_leads_to_the_list_of_them(reader: FlaskClient, address: str, location: str) -> None:
+    answer = reader.get(address, headers=BROWSER)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, location)
+    found = reader.get(location.replace("/?", ".json?")).get_json()["data_sources"]
+    assert {one["source"].partition("/")[0] for one in found} == {"us"}
+
+
+@pytest.mark.parametrize("address", ["/sources/u", "/sources/us/c", "/sources/xx", "/sources/us//", "/sources/%2e/"])
+def test_half_a_name_is_no_folder(reader: FlaskClient, address: str) -> None:
+    assert reader.get(address, headers=BROWSER).status_code == 404
+
+
+def test_data_sources_are_found_by_what_their_licence_asks(reader: FlaskClient) -> None:
+    every = reader.get("/sources.json").get_json()
+    counts = every["facets"]["terms"]
+
+    assert set(counts) == {"attribution", "share-alike", "unknown"}
+    for terms, count in counts.items():
+        found = reader.get("/sources.json", query_string={"terms": terms}).get_json()["data_sources"]
+        assert len(found) == count
+        assert {one["terms"] for one in found} == {terms}
+    published = [one for one in every["data_sources"] if one["good_run_id"] is not None]
+    assert sum(counts.values()) == len(published)
+    assert {one["terms"] for one in every["data_sources"] if one["good_run_id"] is None} == {""}
+    assert page(reader, "/sources/?terms=share-alike").links().count("/licences/?kind=share-alike") == 1
+
+
 def test_the_front_page_tells_a_set_of_all_sources_from_one_of_a_part(
     reader: FlaskClient, filled: Filled, engine: sa.Engine, settings: Settings
 ) -> None:

@@ -48,6 +48,8 @@ partitions = sa.Table(
     sa.Index(None, "source"),
     sa.Index("partitions_pull_request_ix", "pull_request", postgresql_where=sa.text("pull_request IS NOT NULL")),
     sa.Index("partitions_proposes_ix", "proposes", postgresql_where=sa.text("proposes IS NOT NULL")),
+    sa.Index(None, "changed_at"),
+    sa.Index("partitions_removed_at_ix", "removed_at", postgresql_where=sa.text("removed_at IS NOT NULL")),
 )
 
 runs = sa.Table(
@@ -143,6 +145,7 @@ pointers = sa.Table(
     sa.Column("key", sa.Text, sa.ForeignKey(partitions.c.key), primary_key=True),
     sa.Column("run_id", sa.BigInteger, sa.ForeignKey(runs.c.id), nullable=False),
     sa.Column("swapped_at", moment, nullable=False),
+    sa.Index(None, "swapped_at"),
     comment="the latest good run of each data source: what the public is sent to",
 )
 

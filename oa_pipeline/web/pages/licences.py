@@ -14,17 +14,11 @@ from ..forms import csv_form, json_form, text_form
 from ..ordering import ORDER, PAGE, PER_PAGE, part_of
 from ..rendering import plain
 from ..software import software
+from ..terms import TERMS, terms_of
 from .sources import LAYERS
 
 SORTED = 80  # characters of a text that decide its place
 SITES = 3  # publishers' addresses that are named with one licence
-# What a licence asks of who uses the data, the most first.
-KINDS: Mapping[str, str] = {
-    "share-alike": "What you derive from it must be given away under the same licence.",
-    "attribution": "Name the publisher.",
-    "unknown": "The source states no licence: ask the publisher before you rely on it.",
-    "free": "Nothing but what its text says.",
-}
 
 
 @dataclass
@@ -42,12 +36,8 @@ class Terms:
 
     @property
     def kind(self) -> str:
-        """One of KINDS."""
-        if self.share_alike:
-            return "share-alike"
-        if self.attribution_required:
-            return "attribution"
-        return "free" if self.licence else "unknown"
+        """One of TERMS."""
+        return terms_of(self.licence, attribution_required=self.attribution_required, share_alike=self.share_alike)
 
     @property
     def words(self) -> str:
@@ -72,7 +62,7 @@ NARROWING: Mapping[str, Callable[[Standing], str]] = {"country": attrgetter("are
 KIND: Mapping[str, Callable[[Terms], str]] = {"kind": attrgetter("kind")}
 FIELDS = (
     Field("licence", Kind.STRING, "as the sources state it; empty: they do not", "licences"),
-    Field("kind", Kind.STRING, "; ".join(f"{kind}: {says}" for kind, says in KINDS.items()), "licences"),
+    Field("kind", Kind.STRING, "; ".join(f"{kind}: {says}" for kind, says in TERMS.items()), "licences"),
     Field("attribution_name", Kind.STRING, "whom to name", "licences"),
     Field("attribution_required", Kind.BOOLEAN, "whether users must; null: not stated", "licences"),
     Field("share_alike", Kind.BOOLEAN, "whether derived data must have the same licence; null: not stated", "licences"),
@@ -88,7 +78,7 @@ def licences(asked: Asked) -> Answer:
     """The licences of what is published, as far as it is asked for."""
     rows = [one for one in asked.catalogue.rows if one.good_run_id is not None]
     words = asked["q"].casefold().split()
-    every = terms_of(chosen(rows, NARROWING, asked.values))
+    every = by_terms(chosen(rows, NARROWING, asked.values))
     meant = [one for one in every if all(word in one.words for word in words)] if words else every
     found = chosen(meant, KIND, asked.values)
     part = part_of(
@@ -105,7 +95,7 @@ def licences(asked: Asked) -> Answer:
         data,
         links=part.links(asked),
         only_page={
-            "kinds": KINDS,
+            "kinds": TERMS,
             "text": attribution(asked, found),
             "countries": facet(rows, NARROWING, asked.values, "country"),
             "layers": facet(rows, NARROWING, asked.values, "layer"),
@@ -113,7 +103,7 @@ def licences(asked: Asked) -> Answer:
     )
 
 
-def terms_of(rows: Sequence[Standing]) -> list[Terms]:
+def by_terms(rows: Sequence[Standing]) -> list[Terms]:
     """What these data sources are under, each once."""
     found: dict[tuple[str, str, bool | None, bool | None], Terms] = {}
     for one in rows:
@@ -163,7 +153,7 @@ ENDPOINTS = (
         twins={"json": json_form(), "csv": csv_form("licences", COLUMNS), "txt": text_form(_text)},
         parameters=(
             Parameter("q", "words that the licence or the publisher's name must hold"),
-            Parameter("kind", "one kind of licence", allowed=tuple(KINDS)),
+            Parameter("kind", "one kind of licence", allowed=tuple(TERMS)),
             Parameter("country", "the first part of the path: a country's code", most=40),
             Parameter("layer", "one layer", allowed=LAYERS),
             Parameter("sort", "the order", allowed=tuple(SORTS), default="name"),

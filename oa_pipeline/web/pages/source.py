@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ...ledger import history, queries
 from ...ledger.reading import Row
@@ -29,13 +29,15 @@ OF_RUN = (
 
 
 def source(asked: Asked) -> Answer | Elsewhere:
-    """What is known under a path or a key. Former names lead to today's."""
+    """What is known under a path or a key. Former names lead to today's, a folder to the list of its files."""
     what = asked["what"]
     ledger = asked.site.ledger()
     named = _standings(asked, what)
     mine = [one for one in named if one.key == what] or [one for one in named if one.source == what]
     if not mine:
         key = history.key_named(ledger, what)
+        if key is None and (location := _list_below(asked, what)):
+            return Elsewhere(location)
         if key is None:
             raise NotFound(f"Source {what} does not exist", cure="/sources/ lists them all")
         if key != what and any(one.key == key for one in _standings(asked, key)):
@@ -54,6 +56,14 @@ def source(asked: Asked) -> Answer | Elsewhere:
     links = (Link("next", asked.link(page=past[PER - 1]["newest"])),) if len(past) > PER else ()
     names = {"states": STATES, "suggested": SUGGESTED, "base": base_name(data["source"]), "one": one, "what": what}
     return Answer(data, title=what, links=links, only_page=names)
+
+
+def _list_below(asked: Asked, what: str) -> str:
+    """The address of the list of what lies below this part of a path; empty where nothing does."""
+    folder = what.removesuffix("/")
+    if not any(one.source.startswith(f"{folder}/") for one in asked.catalogue.rows):
+        return ""
+    return f"/sources/?{urlencode({'q': f'{folder}/'} if '/' in folder else {'country': folder})}"
 
 
 def _standings(asked: Asked, what: str) -> Sequence[Standing]:

@@ -12,6 +12,7 @@ from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
 from ..facets import chosen, facet
 from ..forms import Feature, csv_form, geojson_form, json_form
 from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from ..terms import TERMS
 from . import source
 
 LAYERS = ("addresses", "buildings", "parcels", "centerlines")
@@ -40,6 +41,7 @@ FIELDS = (
     Field("attribution_required", Kind.BOOLEAN, "whether users must name the publisher", "data_sources"),
     Field("attribution_name", Kind.STRING, "whom they must name", "data_sources"),
     Field("share_alike", Kind.BOOLEAN, "whether derived data must have the same licence", "data_sources"),
+    Field("terms", Kind.STRING, "; ".join(f"{terms}: {says}" for terms, says in TERMS.items()), "data_sources"),
     Field("website", Kind.STRING, "the publisher's", "data_sources"),
     Field("bounds", Kind.ARRAY, "west, south, east, north of the published rows", "data_sources"),
     Field("url", Kind.STRING, "its page", "data_sources"),
@@ -65,7 +67,7 @@ def sources(asked: Asked) -> Answer:
         "facets": {name: facet(meant, FACETS, asked.values, name) for name in FACETS},
         "data_sources": [facts_of(asked, one) for one in part.rows],
     }
-    return Answer(data, links=part.links(asked), only_page={"states": STATES})
+    return Answer(data, links=part.links(asked), only_page={"states": STATES, "terms": TERMS})
 
 
 def facts_of(asked: Asked, one: Standing) -> dict[str, Any]:
@@ -77,6 +79,7 @@ FACETS: Mapping[str, Callable[[Standing], str]] = {
     "country": attrgetter("area"),
     "layer": attrgetter("layer"),
     "state": attrgetter("state"),
+    "terms": attrgetter("terms"),
 }
 
 
@@ -112,6 +115,7 @@ ENDPOINTS = (
             Parameter("country", "the first part of the path: a country's code", most=40),
             Parameter("layer", "one layer", allowed=LAYERS),
             Parameter("state", "one state", allowed=tuple(STATES)),
+            Parameter("terms", "what the licence of what is published asks", allowed=tuple(TERMS)),
             Parameter("sort", "the order", allowed=tuple(SORTS), default="name"),
             ORDER,
             PER_PAGE,
