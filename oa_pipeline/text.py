@@ -14,7 +14,7 @@ _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\
 
 def one_line(text: str) -> str:
     """`text` for a log or a terminal: on one line, and nothing in it that moves the cursor or turns the writing."""
-    return _UNSHOWN.sub(" ", text).strip()
+    return (text if text.isprintable() else _UNSHOWN.sub(" ", text)).strip()
 
 
 def clean_text(text: str) -> tuple[str, int]:

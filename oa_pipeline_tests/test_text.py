@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 
 import pytest
 
@@ -57,3 +59,9 @@ def test_endless_nesting_is_cut_not_followed() -> None:
 )
 def test_what_is_shown_stays_on_its_line_and_moves_no_cursor(given: str, shown: str) -> None:
     assert one_line(given) == shown
+
+
+def test_no_character_that_moves_or_turns_is_shown_alone() -> None:
+    for category in ("Cc", "Zl", "Zp", "Cs"):
+        for character in (chr(n) for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) == category):
+            assert one_line(f"a{character}b") == "a b", hex(ord(character))

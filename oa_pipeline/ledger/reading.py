@@ -19,7 +19,7 @@ def rows(where: sa.Engine | sa.Connection, query: sa.Executable) -> list[Row]:
     def work(connection: sa.Connection) -> list[Row]:
         found = connection.execute(query)
         names = tuple(found.keys())
-        return [dict(zip(names, values, strict=True)) for values in found]
+        return [dict(zip(names, values, strict=True)) for values in found.all()]
 
     return work(where) if isinstance(where, sa.Connection) else in_transaction(where, work)
 

@@ -79,7 +79,7 @@ def respond(
             version = site.catalogue(version, now).version
         tag = f"{version.version}-{site.templates.version}-{now:%Y%j}"
         page = site.kept.get(address)
-        if endpoint.fresh_seconds:
+        if endpoint.fresh_seconds and not _unchanged(tag, _modified(version, now)):
             asked = Asked(site, endpoint, path, asked_values, version, now)
             page = _good_enough(page, asked, address, form or PAGE_FORM, tag)
             tag = page.tag if page is not None else tag

@@ -95,6 +95,8 @@ def separated(columns: Sequence[str], rows: Sequence[Sequence[Any]], dialect: st
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
     plain = plainly(value)
     if isinstance(plain, bool):
         return str(plain).lower()

@@ -103,7 +103,7 @@ class Kept:
         partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(head + gzip.compress(page.body, 1, mtime=0))
+            partial.write_bytes(head + (page.packed or gzip.compress(page.body, 1, mtime=0)))
             partial.replace(path)
         except OSError as error:
             log.warning("pages are not kept in %s: %s", self._folder, error.strerror)
@@ -114,7 +114,10 @@ class Kept:
         try:
             head, _, body = self._path(address).read_bytes().partition(b"\n")
             facts = json.loads(head)
-            return Page.of(gzip.decompress(body), **facts) if facts.pop("address") == address else None
+            if facts.pop("address") != address:
+                return None
+            plain = gzip.decompress(body)
+            return Page(plain, **facts, packed=body if len(plain) >= WORTH else b"")
         except (OSError, ValueError, EOFError, TypeError, KeyError):
             return None
 

@@ -224,6 +224,11 @@ class Templates:
         """See `environment`."""
         return environment()
 
+    def compile(self) -> None:
+        """Compiles all of them, for which the first reader of each would wait otherwise."""
+        for name in self.environment.list_templates(extensions=["html"]):
+            self.environment.get_template(name)
+
     def render(self, template: str, **names: Any) -> str:
         """The page."""
         return self.environment.get_template(template).render(names)

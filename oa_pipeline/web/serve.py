@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from flask import Flask
@@ -50,4 +51,15 @@ class Site(BaseApplication):  # type: ignore[misc]
 
 def serve(app: Flask, host: str, port: int, *, workers: int = 2) -> None:
     """Serves until SIGTERM or SIGINT."""
+    _settle(app)
     Site(app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", workers).run()
+
+
+def _settle(app: Flask) -> None:
+    """Makes what stays as long as the processes do, which are forked later and share it.
+
+    A collection of garbage does not walk over it any more: that took longer than most pages, in the middle of one.
+    """
+    app.config["SITE"].templates.compile()
+    gc.collect()
+    gc.freeze()

@@ -5,8 +5,9 @@ import sqlalchemy as sa
 
 from oa_pipeline.ledger.partitions import mark_removed
 from oa_pipeline.ledger.runs import Opening, end_absent, open_run
-from oa_pipeline.ledger.snapshot import runs_of_set, runs_to_date, state_to_date
+from oa_pipeline.ledger.snapshot import lines_of_set, lines_to_date, runs_of_set, runs_to_date, state_to_date
 from oa_pipeline.ledger.tables import RunStatus, set_members, sets
+from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.ledger.life import NOW, declare, propose, run
 
 A, B, C = (f"us/ca/{name}/addresses/county" for name in "abc")
@@ -107,8 +108,45 @@ def test_a_run_that_is_at_work_does_not_hide_the_one_that_ended(engine: sa.Engin
     assert [(row["run_id"], row["status"]) for row in runs_of_set(engine, number)] == [(lost.number, "lost")]
 
 
-def test_pages_go_on_where_the_last_one_ended(engine: sa.Engine) -> None:
+def test_lines_tell_the_first_of_each_file_in_the_order_of_their_paths(engine: sa.Engine) -> None:
     number = a_set(engine, A, B, C)
-    for ask in (lambda **page: state_to_date(engine, **page), lambda **page: runs_of_set(engine, number, **page)):
-        assert [row["key"] for row in ask(limit=2)] == [A, B]
-        assert [row["key"] for row in ask(after=B, limit=2)] == [C]
+    parcels = declare(engine, "us/ca/a/parcels/county")
+    declare(engine, B, first=False)
+    spent = {"download": 3.5, "total": 10.5}
+    outputs = {"csv": {"key": "runs/1/a.zip", "sha256": "ab"}, "log": {"key": "runs/1/output.txt"}}
+    facts = {"licence": Licence("CC0", False, "A", True), "geometry_type": "Point", "outputs": outputs}
+    original = run(engine, A, seconds=spent, **facts)
+    for key in (A, B, parcels):
+        run(engine, key, copy_of=original if key == A else None, set_id=number, **facts)
+    open_run(engine, Opening(C, set_id=number), now=NOW)
+
+    for found in (lines_to_date(engine, "addresses"), lines_of_set(engine, number, "addresses")):
+        assert found == [
+            {
+                "source": "us/ca/a", "geometry_type": "Point", "rows": 3, "cache_md5": None, "code_version": "1",
+                "attribution_required": False, "attribution_name": "A", "share_alike": True, "pruned_at": None,
+                "cache": None, "sample": None, "csv": "runs/1/a.zip", "csv_sha256": "ab", "log": "runs/1/output.txt",
+                "download": 3.5, "total": 10.5,
+            }
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.LOST])
+def test_a_line_of_a_set_is_of_its_newest_run_and_one_to_date_of_the_good_one(
+    engine: sa.Engine, status: RunStatus
+) -> None:
+    number = a_set(engine, A)
+    run(engine, A, rows=7)
+    run(engine, A, status, set_id=number, rows=5)
+    lost = open_run(engine, Opening(A, set_id=number), now=NOW)
+    end_absent(engine, lost.number, RunStatus.LOST, "gone", now=NOW)
+
+    assert [row["rows"] for row in lines_to_date(engine, "addresses")] == [7]
+    assert [row["rows"] for row in lines_of_set(engine, number, "addresses")] == [None]
+
+
+def test_the_order_of_lines_is_that_of_their_letters_numbers_whatever_the_databases_language(engine: sa.Engine) -> None:
+    for name in ("us/ca/B", "us/ca/a-b", "us/ca/aa", "us/ca/é"):
+        run(engine, declare(engine, f"{name}/addresses/county"))
+    found = [row["source"] for row in lines_to_date(engine, "addresses")]
+    assert found == sorted(found) == ["us/ca/B", "us/ca/a-b", "us/ca/aa", "us/ca/é"]

@@ -85,6 +85,18 @@ def test_what_has_not_changed_is_answered_after_one_question(reader: FlaskClient
     assert again.headers["Cache-Control"].startswith("public, max-age=")
 
 
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_process_that_never_made_the_page_knows_that_it_has_not_changed(
+    reader: FlaskClient, site: Site, address: str
+) -> None:
+    first = reader.get(address)
+    other = replace(site)
+    again = create_app(site=other).test_client().get(address, headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status_code, again.data) == (304, b"")
+    assert not other.kept._pages, "it read what it did not have to send"
+
+
 def test_a_page_that_was_made_before_is_not_made_again(reader: FlaskClient, site: Site) -> None:
     first = reader.get("/runs/2/")
     with counted(site) as asked:

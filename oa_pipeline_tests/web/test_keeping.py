@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def test_the_newer_of_memory_and_disk_is_the_last(tmp_path: Path) -> None:
     theirs.put("/", page("theirs", 2000))
 
     assert ours.last("/") == page("theirs", 2000)
+
+
+@pytest.mark.parametrize("text", ["short", "long " * 10_000, "é" * 999])
+def test_a_page_of_the_disk_is_the_page(tmp_path: Path, text: str) -> None:
+    Kept(tmp_path, "v").put("/", page(text))
+
+    found = Kept(tmp_path, "v").last("/")
+    assert found == page(text)
+    assert found is not None
+    assert not found.packed or gzip.decompress(found.packed) == found.body
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"address": "/"}\nxx', b'["/"]\n', b"\xff\xfe"])

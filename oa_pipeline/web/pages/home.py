@@ -10,7 +10,7 @@ from ...ledger import builds, changes, sets, snapshot
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link
 from ..forms import JSON, json_form, text_form
-from ..state import COLUMNS, state_text, whole
+from ..state import COLUMNS, LAYER, state_text, whole
 from .changes import KINDS, change
 from .collections import LICENCES as LICENCE_WORDS
 from .collections import RANKS, collection
@@ -19,7 +19,6 @@ LICENCES = {"": "Freely Shareable", "sa": "Share-Alike Required"}
 SMALLEST = 1024  # bytes: a smaller zip holds nothing but a note
 RECENT = 12
 RENDERED = ("render_world", "render_europe", "render_usa")
-LAYER = "addresses"
 PICTURE = "render-world.png"
 
 
@@ -70,7 +69,7 @@ def _zips(asked: Asked) -> list[dict[str, Any]]:
 
 def state(asked: Asked) -> Answer:
     """How every data source stands: its latest good run, or its newest where there is no good one."""
-    return Answer({}, only_page={"rows": snapshot.state_to_date(asked.site.ledger())})
+    return Answer({}, only_page={"rows": snapshot.lines_to_date(asked.site.ledger(), LAYER)})
 
 
 def _state(answer: Answer, asked: Asked) -> str:

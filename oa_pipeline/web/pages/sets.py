@@ -29,11 +29,10 @@ from ..endpoints import (
     Parameter,
 )
 from ..forms import json_form, text_form
-from ..state import COLUMNS, state_text, whole
+from ..state import COLUMNS, LAYER, state_text, whole
 
 PER = 25
 PER_MEMBERS = 100
-BLOCK = 1000  # members that are asked for at once
 MOST = 2**63 - 1  # the ledger counts no further
 HOSTS = 20
 SILENT = timedelta(seconds=60)  # after which nobody counts on a worker
@@ -196,15 +195,7 @@ def state(asked: Asked) -> Answer:
     ledger, number = asked.site.ledger(), asked["number"]
     if sets.set_of(ledger, number) is None:
         raise NotFound(f"Set {number} does not exist", cure="/sets/ lists them all")
-    return Answer({}, only_page={"rows": _runs(ledger, number)})
-
-
-def _runs(ledger: Engine, number: int) -> list[Row]:
-    """All of them, some at a time: one question for a whole set would take as long as pages may wait for any."""
-    found: list[Row] = []
-    while part := snapshot.runs_of_set(ledger, number, after=found[-1]["key"] if found else "", limit=BLOCK):
-        found += part
-    return found
+    return Answer({}, only_page={"rows": snapshot.lines_of_set(ledger, number, LAYER)})
 
 
 def _state(answer: Answer, asked: Asked) -> str:
