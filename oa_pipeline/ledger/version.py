@@ -38,14 +38,24 @@ _ASKED = {
     "built": sa.select(sa.func.max(builds.c.ended_at)),
     "changed": sa.select(sa.func.max(partitions.c.changed_at)),
     "removed": sa.select(sa.func.max(partitions.c.removed_at)),
+    "started": sa.select(runs.c.started_at).order_by(runs.c.id.desc()).limit(1),
 }
-_NEWEST_RUN = sa.select(runs.c.started_at).order_by(runs.c.id.desc()).limit(1)
+
+_DIALECT = sa.make_url("postgresql+psycopg2://").get_dialect()()
+
+
+def _as_text() -> sa.TextClause:
+    """The whole question, put together once: every request asks it, and that took longer than its answer."""
+    query = sa.select(*(one.scalar_subquery().label(name) for name, one in _ASKED.items()))
+    return sa.text(str(query.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})))
+
+
+_QUESTION = _as_text()
 
 
 def data_version(engine: sa.Engine) -> DataVersion:
     """The version of all that pages show: runs, jobs, sets, builds and data sources."""
-    asked = [one.scalar_subquery().label(name) for name, one in _ASKED.items()]
-    found = row(engine, sa.select(*asked, _NEWEST_RUN.scalar_subquery().label("started")))
+    found = row(engine, _QUESTION)
     assert found is not None  # a question without FROM has one row
     digest = hashlib.sha256("\n".join(str(value) for value in found.values()).encode()).hexdigest()
     moments = [value for value in found.values() if isinstance(value, datetime)]
