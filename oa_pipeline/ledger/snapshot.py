@@ -6,12 +6,13 @@ builds of those rows however the ledger goes on meanwhile.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from .reading import Row, rows
+from .reading import Row, records, rows
 from .tables import RunStatus, partitions, pointers, runs, set_members
 
 # What a list of many runs shows of each: not its log of counters, validators and walls.
@@ -22,12 +23,28 @@ BRIEF = (
     "started_at", "ended_at",
 )  # fmt: skip
 
-# What a line tells of a run: beside its columns the keys of its outputs, and the seconds its result took to make.
-LINE = (
-    "source", "geometry_type", "rows", "cache_md5", "attribution_required", "attribution_name", "share_alike",
-    "code_version", "pruned_at", "cache", "sample", "csv", "log", "csv_sha256", "download", "total",
-)  # fmt: skip
 MAKER = runs.alias("maker")
+
+
+class Line(NamedTuple):
+    """How a source file stands in one layer, in few words: of a run, the keys of its outputs, and how long it took."""
+
+    source: str
+    geometry_type: str
+    rows: int | None
+    cache_md5: str | None
+    attribution_required: bool | None
+    attribution_name: str
+    share_alike: bool | None
+    code_version: str
+    pruned_at: datetime | None
+    cache: str | None
+    sample: str | None
+    csv: str | None
+    csv_sha256: str | None
+    log: str | None
+    download: float | None  # seconds, of the run that made the result
+    total: float | None
 
 
 def runs_to_date(engine: sa.Engine, *, layer: str | None = None) -> list[Row]:
@@ -94,8 +111,8 @@ def runs_of_set(engine: sa.Engine, set_id: int) -> list[Row]:
     return rows(engine, query)
 
 
-def lines_to_date(engine: sa.Engine, layer: str) -> list[Row]:
-    """How every source file stands in one layer, as `state_to_date`, in few words: the columns of LINE.
+def lines_to_date(engine: sa.Engine, layer: str) -> list[Line]:
+    """How every source file stands in one layer now.
 
     Of each file the first data source of the layer is told, in the order of the files' paths; of one that no run has
     ended for, nothing.
@@ -109,12 +126,12 @@ def lines_to_date(engine: sa.Engine, layer: str) -> list[Row]:
         .where(*_in_the_repository(), partitions.c.layer == layer, partitions.c.first)
         .order_by(partitions.c.source.collate("C"))
     )
-    return rows(engine, query)
+    return records(engine, query, Line)
 
 
-def lines_of_set(engine: sa.Engine, set_id: int, layer: str) -> list[Row]:
+def lines_of_set(engine: sa.Engine, set_id: int, layer: str) -> list[Line]:
     """The same of one set: of the newest run of each that has ended in it."""
-    ended = _ended_in_set(set_id, *(runs.c[name] for name in ("outputs", "copy_of", *LINE) if name in runs.c))
+    ended = _ended_in_set(set_id, *(runs.c[name] for name in ("outputs", "copy_of", *Line._fields) if name in runs.c))
     query = (
         sa.select(*_line(ended))
         .select_from(set_members)
@@ -124,7 +141,7 @@ def lines_of_set(engine: sa.Engine, set_id: int, layer: str) -> list[Row]:
         .where(set_members.c.set_id == set_id, partitions.c.layer == layer, partitions.c.first)
         .order_by(partitions.c.source.collate("C"))
     )
-    return rows(engine, query)
+    return records(engine, query, Line)
 
 
 def _newest_ended() -> sa.ScalarSelect[int]:
@@ -170,7 +187,7 @@ def _made_by(run: sa.FromClause) -> sa.ColumnElement[int]:
 
 
 def _line(run: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    """LINE's columns of `run`, and of MAKER, whose result it is."""
+    """Line's columns of `run`, and of MAKER, whose result it is."""
     outputs, seconds = run.c.outputs, MAKER.c.seconds
     made: dict[str, sa.ColumnElement[Any]] = {
         "source": partitions.c.source,
@@ -179,4 +196,4 @@ def _line(run: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
         "download": seconds["download"].as_float(),
         "total": seconds["total"].as_float(),
     }
-    return tuple(made[name].label(name) if name in made else run.c[name] for name in LINE)
+    return tuple(made[name].label(name) if name in made else run.c[name] for name in Line._fields)

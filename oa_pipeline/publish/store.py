@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ __all__ = [
     "content_type",
     "different",
     "open_store",
+    "quoted",
 ]
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")  # what is itself in an address
 LONGEST_KEY = 1024  # bytes, as S3 allows
 CONTENT_TYPES = {
     ".json": "application/json",
@@ -155,7 +158,12 @@ def checked_start(start: int) -> int:
 
 def address(url: str, key: str) -> str:
     """The address of an object where those below `url` are read."""
-    return f"{url.rstrip('/')}/{quote(key, safe='/')}"
+    return f"{url.rstrip('/')}/{quoted(key)}"
+
+
+def quoted(key: str) -> str:
+    """The key as a part of an address. Nearly all are as they have to be."""
+    return key if _PLAIN.fullmatch(key) else quote(key, safe="/")
 
 
 def content_type(name: str) -> str:

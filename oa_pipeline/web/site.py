@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ..github.report.loading import web_of
 from ..ledger.engine import reader_engine
+from ..publish.store import quoted
 from ..settings import Settings
 from .catalogue import Catalogue, Catalogues
 from .glimpses import Glimpses
@@ -86,11 +87,11 @@ class Site:
         """Where the public reads an object: at its store's public address, or through us where it has none."""
         if self.settings.store_url:
             return self.store().url(key)
-        return FILES + quote(key, safe="/")
+        return FILES + quoted(key)
 
     def picture_url(self, key: str) -> str:
         """Where a page shows a picture of the store: from us, as pages load nothing from other hosts."""
-        return FILES + quote(key, safe="/")
+        return FILES + quoted(key)
 
     @cached_property
     def glimpses(self) -> Glimpses:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from ..ledger.reading import Row
+from ..ledger.snapshot import Line
 from ..text import one_line
 from .endpoints import Asked
 
@@ -18,12 +18,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def state_text(asked: Asked, rows: Iterable[Row]) -> str:
-    """A line each for these rows of `snapshot.lines_...`."""
+def state_text(asked: Asked, lines: Iterable[Line]) -> str:
+    """All of them, below a line with the columns' names."""
     out = io.StringIO()
     writer = csv.writer(out, "excel-tab")
     writer.writerow(COLUMNS)
-    writer.writerows(_cells(row, lambda key: whole(asked, key)) for row in rows)
+    writer.writerows(_cells(line, lambda key: whole(asked, key)) for line in lines)
     return out.getvalue()
 
 
@@ -33,30 +33,28 @@ def whole(asked: Asked, key: str) -> str:
     return asked.site.url(url) if url.startswith("/") else url
 
 
-def _cells(row: Row, address: Callable[[str], str]) -> tuple[object, ...]:
+def _cells(line: Line, address: Callable[[str], str]) -> tuple[object, ...]:
     """A cell for each of COLUMNS; None is an empty one."""
     cache, sample, processed, output = (
-        address(key) if key and not row["pruned_at"] else None
-        for key in (row["cache"], row["sample"], row["csv"], row["log"])
+        address(key) if key and not line.pruned_at else None for key in (line.cache, line.sample, line.csv, line.log)
     )
-    download, total = row["download"], row["total"]
     return (
-        f"{one_line(row['source'])}.json",
+        f"{one_line(line.source)}.json",
         cache,
         sample,
-        one_line(row["geometry_type"]),
-        row["rows"],
+        one_line(line.geometry_type),
+        line.rows,
         None,  # a tag of source files that none has any more
-        row["cache_md5"],
-        _span(download),
+        line.cache_md5,
+        _span(line.download),
         processed,
-        None if total is None else _span(max(0.0, total - (download or 0.0))),
-        row["csv_sha256"],
+        None if line.total is None else _span(max(0.0, line.total - (line.download or 0.0))),
+        line.csv_sha256,
         output,
-        _flag(row["attribution_required"]),
-        one_line(row["attribution_name"]),
-        _flag(row["share_alike"]),
-        one_line(row["code_version"]),
+        _flag(line.attribution_required),
+        one_line(line.attribution_name),
+        _flag(line.share_alike),
+        one_line(line.code_version),
     )
 
 
@@ -65,4 +63,4 @@ def _span(seconds: float | None) -> str | None:
 
 
 def _flag(value: bool | None) -> str | None:
-    return None if value is None else str(value).lower()
+    return None if value is None else "true" if value else "false"

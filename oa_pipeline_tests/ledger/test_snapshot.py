@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from oa_pipeline.ledger.partitions import mark_removed
 from oa_pipeline.ledger.runs import Opening, end_absent, open_run
-from oa_pipeline.ledger.snapshot import lines_of_set, lines_to_date, runs_of_set, runs_to_date, state_to_date
+from oa_pipeline.ledger.snapshot import Line, lines_of_set, lines_to_date, runs_of_set, runs_to_date, state_to_date
 from oa_pipeline.ledger.tables import RunStatus, set_members, sets
 from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.ledger.life import NOW, declare, propose, run
@@ -122,12 +122,11 @@ def test_lines_tell_the_first_of_each_file_in_the_order_of_their_paths(engine: s
 
     for found in (lines_to_date(engine, "addresses"), lines_of_set(engine, number, "addresses")):
         assert found == [
-            {
-                "source": "us/ca/a", "geometry_type": "Point", "rows": 3, "cache_md5": None, "code_version": "1",
-                "attribution_required": False, "attribution_name": "A", "share_alike": True, "pruned_at": None,
-                "cache": None, "sample": None, "csv": "runs/1/a.zip", "csv_sha256": "ab", "log": "runs/1/output.txt",
-                "download": 3.5, "total": 10.5,
-            }
+            Line(
+                "us/ca/a", "Point", rows=3, cache_md5=None, attribution_required=False, attribution_name="A",
+                share_alike=True, code_version="1", pruned_at=None, cache=None, sample=None, csv="runs/1/a.zip",
+                csv_sha256="ab", log="runs/1/output.txt", download=3.5, total=10.5,
+            )
         ]  # fmt: skip
 
 
@@ -141,12 +140,12 @@ def test_a_line_of_a_set_is_of_its_newest_run_and_one_to_date_of_the_good_one(
     lost = open_run(engine, Opening(A, set_id=number), now=NOW)
     end_absent(engine, lost.number, RunStatus.LOST, "gone", now=NOW)
 
-    assert [row["rows"] for row in lines_to_date(engine, "addresses")] == [7]
-    assert [row["rows"] for row in lines_of_set(engine, number, "addresses")] == [None]
+    assert [line.rows for line in lines_to_date(engine, "addresses")] == [7]
+    assert [line.rows for line in lines_of_set(engine, number, "addresses")] == [None]
 
 
 def test_the_order_of_lines_is_that_of_their_letters_numbers_whatever_the_databases_language(engine: sa.Engine) -> None:
     for name in ("us/ca/B", "us/ca/a-b", "us/ca/aa", "us/ca/é"):
         run(engine, declare(engine, f"{name}/addresses/county"))
-    found = [row["source"] for row in lines_to_date(engine, "addresses")]
+    found = [line.source for line in lines_to_date(engine, "addresses")]
     assert found == sorted(found) == ["us/ca/B", "us/ca/a-b", "us/ca/aa", "us/ca/é"]

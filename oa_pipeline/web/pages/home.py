@@ -69,11 +69,11 @@ def _zips(asked: Asked) -> list[dict[str, Any]]:
 
 def state(asked: Asked) -> Answer:
     """How every data source stands: its latest good run, or its newest where there is no good one."""
-    return Answer({}, only_page={"rows": snapshot.lines_to_date(asked.site.ledger(), LAYER)})
+    return Answer({}, only_page={"lines": snapshot.lines_to_date(asked.site.ledger(), LAYER)})
 
 
 def _state(answer: Answer, asked: Asked) -> str:
-    return state_text(asked, answer.only_page["rows"])
+    return state_text(asked, answer.only_page["lines"])
 
 
 def index(asked: Asked) -> Answer:

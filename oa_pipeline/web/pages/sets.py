@@ -195,11 +195,11 @@ def state(asked: Asked) -> Answer:
     ledger, number = asked.site.ledger(), asked["number"]
     if sets.set_of(ledger, number) is None:
         raise NotFound(f"Set {number} does not exist", cure="/sets/ lists them all")
-    return Answer({}, only_page={"rows": snapshot.lines_of_set(ledger, number, LAYER)})
+    return Answer({}, only_page={"lines": snapshot.lines_of_set(ledger, number, LAYER)})
 
 
 def _state(answer: Answer, asked: Asked) -> str:
-    return state_text(asked, answer.only_page["rows"])
+    return state_text(asked, answer.only_page["lines"])
 
 
 def picture(asked: Asked) -> Elsewhere:

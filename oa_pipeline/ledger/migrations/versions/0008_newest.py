@@ -1,4 +1,4 @@
-"""Whether anything has changed that pages show: asked before every page, so answered by indexes and a plan that is kept.
+"""Whether anything has changed that pages show: asked before every page, so by indexes, and with a plan that is kept.
 
 A query's plan takes longer than its answer; a function of PL/pgSQL is planned once in a connection.
 """
