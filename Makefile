@@ -11,6 +11,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 # One more than there are cores: many tests wait for processes that they have started.
 JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
+# Compiled modules are kept, whatever the surroundings say: hundreds of processes are started.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test bench lint clean setup
 .DEFAULT_GOAL := help
 

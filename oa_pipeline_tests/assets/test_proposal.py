@@ -32,9 +32,7 @@ from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.publish.s3 import S3Store
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
 
-__all__ = ["bucket", "credentials", "s3_server"]
 PULL, HEAD, BLOB = 101, "a" * 40, "b" * 40
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -26,10 +26,9 @@ from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.test_nightly import execute, instance, metadata, version, workplace
 from oa_pipeline_tests.mapbox import TILESET, TOKEN, USER, Mapbox, mapbox, said
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
 from oa_pipeline_tests.publish.dotmap.conftest import World, sandbox
 
-__all__ = ["bucket", "credentials", "instance", "s3_server", "sandbox", "workplace"]
+__all__ = ["instance", "sandbox", "workplace"]
 
 LINN, PARIS = "us/or/linn/addresses/county", "fr/paris/addresses/city"
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.publish.coverage import publish_coverage
 from oa_pipeline.publish.store import open_store
-from oa_pipeline_tests.database import ledger_template, open_folder, server, temporary
+from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.ledger.life import NOW
 from oa_pipeline_tests.web.filled import Filled, fill
 from oa_pipeline_tests.web.serving import served
@@ -18,8 +18,15 @@ from oa_pipeline_tests.web.serving import served
 from .chromium import program, running
 from .looking import Window
 
-__all__ = ["ledger_template", "server"]
+HERE = Path(__file__).parent
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder are done by one process: a browser and a site are made once."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,6 @@ from oa_pipeline.doctor import Finding, Host, Means, checks, examine
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.orchestration.instance import production, with_workers
 from oa_pipeline.settings import Settings
-from oa_pipeline_tests.database import database, empty_database, engine, ledger_template, server
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
-
-__all__ = [
-    "bucket", "credentials", "database", "empty_database", "engine", "ledger_template", "s3_server", "server",
-]  # fmt: skip
 
 
 @dataclass

@@ -6,11 +6,8 @@ import pytest
 
 from oa_pipeline.github.api import GitHub
 from oa_pipeline.settings import Settings
-from oa_pipeline_tests.database import database, empty_database, engine, home, ledger_template, server
 
 from .fake import TOKEN, FakeGitHub, fake_github
-
-__all__ = ["database", "empty_database", "engine", "home", "ledger_template", "server"]
 
 
 @pytest.fixture

@@ -258,6 +258,7 @@ NOT_ASKED: Mapping[str, str] = {
     "engine.in_transaction": "asks nothing itself",
     "reading.rows": "asks nothing itself",
     "reading.row": "asks nothing itself",
+    "reading.records": "asks nothing itself",
     "bell.ring": "asks nothing",
     "upgrade.configuration": "asks nothing",
     "upgrade.schema_version": "of one row",

@@ -30,9 +30,6 @@ from oa_pipeline.publish.store import Store
 from oa_pipeline.settings import Settings
 from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.publish.collections.results import Result, copied_to, keys, lines, publish
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
-
-__all__ = ["bucket", "credentials", "s3_server"]
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 RESULTS = [

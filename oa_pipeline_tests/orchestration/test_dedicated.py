@@ -28,10 +28,8 @@ from oa_pipeline.orchestration.launching import dedicated
 from oa_pipeline.orchestration.launching.dedicated import Order, order_of
 from oa_pipeline.orchestration.launching.health import judged
 from oa_pipeline.settings import Settings
-from oa_pipeline_tests.aws.amazon import SINGLE, Amazon, amazon, moto_server
+from oa_pipeline_tests.aws.amazon import SINGLE, Amazon
 from oa_pipeline_tests.workers.system import remote_origin
-
-__all__ = ["amazon", "moto_server"]
 
 RUNNING, NOT_FOUND = private.WorkerStatus.RUNNING, private.WorkerStatus.NOT_FOUND
 OWN = {"oa/worker": "dedicated"}

@@ -24,9 +24,6 @@ from oa_pipeline.settings import Settings
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 from oa_pipeline_tests.cli.test_oa import oa
 from oa_pipeline_tests.database import create, named
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
-
-__all__ = ["bucket", "credentials", "s3_server"]
 
 # What a run leaves in the store does not tell, or tells rounded, or no longer holds once copies are forgotten.
 NOT_KEPT = {

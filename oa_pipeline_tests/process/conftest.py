@@ -11,7 +11,7 @@ from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline_tests.process.runs import Runs
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def warm() -> Iterator[Converter]:
     """A converter whose server starts once."""
     with Converter() as converter:

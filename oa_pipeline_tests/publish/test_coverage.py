@@ -20,10 +20,7 @@ from oa_pipeline.ledger.tables import RunStatus, SetStatus
 from oa_pipeline.maps import projections
 from oa_pipeline.publish.coverage import GEOJSON, PICTURES, Drawn, changed_since, publish_coverage
 from oa_pipeline.publish.store import Store, open_store
-from oa_pipeline_tests.database import database, engine, ledger_template, server
 from oa_pipeline_tests.ledger.life import NOW, declare, propose, run
-
-__all__ = ["database", "engine", "ledger_template", "server"]
 
 ALAMEDA, FRESNO = "us/ca/alameda/addresses/county", "us/ca/fresno/addresses/county"
 LIECHTENSTEIN, NOWHERE = "li/countrywide/addresses/country", "fr/83/statewide/addresses/state"

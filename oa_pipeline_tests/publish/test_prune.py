@@ -15,10 +15,7 @@ from oa_pipeline.ledger import builds
 from oa_pipeline.ledger.tables import RunStatus, partitions, runs
 from oa_pipeline.publish.prune import Pruned, Share, Wish, lines, prune
 from oa_pipeline.publish.store import Store, open_store
-from oa_pipeline_tests.database import database, engine, ledger_template, server
 from oa_pipeline_tests.ledger.life import declare, propose, run
-
-__all__ = ["database", "engine", "ledger_template", "server"]
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)

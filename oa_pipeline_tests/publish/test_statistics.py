@@ -16,10 +16,7 @@ from oa_pipeline.ledger.sets import Member, NewSet, end_set, open_set
 from oa_pipeline.ledger.tables import RunStatus, SetStatus
 from oa_pipeline.publish.statistics import changed_since, publish_statistics
 from oa_pipeline.publish.store import Store, open_store
-from oa_pipeline_tests.database import database, engine, ledger_template, server
 from oa_pipeline_tests.ledger.life import NOW, declare, run
-
-__all__ = ["database", "engine", "ledger_template", "server"]
 
 A, B, C = "us/ca/a/addresses/city", "us/ca/b/addresses/city", "us/ca/c/addresses/city"
 A_BUILDINGS = "us/ca/a/buildings/city"

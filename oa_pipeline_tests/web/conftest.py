@@ -13,22 +13,13 @@ from oa_pipeline.ledger.engine import ledger_engine, reader_engine
 from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.site import Site
-from oa_pipeline_tests.database import (
-    database,
-    empty_database,
-    engine,
-    home,
-    ledger_template,
-    open_folder,
-    server,
-    temporary,
-)
+from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.ledger.life import NOW
 
 from .filled import Filled, fill
 from .serving import Served, served
 
-__all__ = ["Served", "database", "empty_database", "engine", "home", "ledger_template", "server"]
+__all__ = ["Served"]
 SECRETS = ("first secret", "zweites Geheimnis: ü")
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from oa_pipeline_tests.database import database, empty_database, engine, home, ledger_template, server
 from oa_pipeline_tests.workers.system import System, system
 
-__all__ = ["database", "empty_database", "engine", "home", "ledger_template", "running", "server"]
+__all__ = ["running"]
 
 
 @pytest.fixture

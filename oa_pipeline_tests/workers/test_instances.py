@@ -14,9 +14,7 @@ import pytest
 from oa_pipeline.aws.metadata import Metadata
 from oa_pipeline.workers.ec2 import Instance, Terms, here
 from oa_pipeline.workers.signals import Told
-from oa_pipeline_tests.aws.amazon import GROUP, Amazon, FakeMetadata, amazon, metadata_of, moto_server
-
-__all__ = ["amazon", "moto_server"]
+from oa_pipeline_tests.aws.amazon import GROUP, Amazon, FakeMetadata, metadata_of
 
 
 @dataclass

@@ -16,11 +16,9 @@ from dagster import DagsterRunStatus as Status
 from dagster import RunsFilter
 
 from oa_pipeline.publish.store import open_store
-from oa_pipeline_tests.aws.amazon import GROUP, KEYS, SINGLE, Amazon, amazon, moto_server
+from oa_pipeline_tests.aws.amazon import GROUP, KEYS, SINGLE, Amazon
 from oa_pipeline_tests.workers.keeper import Keeper, keeping
 from oa_pipeline_tests.workers.system import LOCATION, System, system
-
-__all__ = ["amazon", "moto_server"]
 
 OVER = [Status.SUCCESS, Status.FAILURE, Status.CANCELED]
 TIMING = "--beat 0.5 --silent 3 --grace 2 --drain 1 --look 0.3"

@@ -16,12 +16,10 @@ from oa_pipeline.automation.sets import Asked, start_set
 from oa_pipeline.ledger import sets
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
-from oa_pipeline_tests.aws.amazon import Amazon, amazon, moto_server
+from oa_pipeline_tests.aws.amazon import Amazon
 from oa_pipeline_tests.workers.publisher import publisher
 from oa_pipeline_tests.workers.system import System
 from oa_pipeline_tests.workers.test_pool import POOL, cloud, user_data
-
-__all__ = ["amazon", "moto_server"]
 
 SYSTEM = "oa_pipeline_tests.system.pipeline"
 SOURCES, BATCH, ASKED = 100, 1000, 10

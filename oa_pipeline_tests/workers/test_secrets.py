@@ -17,11 +17,9 @@ from oa_pipeline.ledger import assignments, builds
 from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.masked import Masked, masked
 from oa_pipeline.settings import Settings
-from oa_pipeline_tests.aws.amazon import GROUP, KEYS, Amazon, amazon, metadata_of, moto_server
+from oa_pipeline_tests.aws.amazon import GROUP, KEYS, Amazon, metadata_of
 from oa_pipeline_tests.workers.blurting import SENTINEL
 from oa_pipeline_tests.workers.system import system
-
-__all__ = ["amazon", "moto_server"]
 
 LOCATION = "oa_pipeline_tests.workers.blurting"
 OF_SETTINGS = {

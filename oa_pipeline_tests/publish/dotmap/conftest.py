@@ -19,11 +19,7 @@ from oa_pipeline.publish.dotmap.build import Dotmap, Wish, build_dotmap
 from oa_pipeline.publish.dotmap.making import Workshop, sha256_of
 from oa_pipeline.publish.store import Store, open_store
 from oa_pipeline.sources.model import Licence
-from oa_pipeline_tests.database import database, engine, ledger_template, server
 from oa_pipeline_tests.ledger.life import NOW, declare, run
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
-
-__all__ = ["bucket", "credentials", "database", "engine", "ledger_template", "s3_server", "server"]
 
 Place = tuple[str, float, float]  # number, longitude, latitude
 

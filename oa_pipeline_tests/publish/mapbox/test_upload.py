@@ -17,10 +17,7 @@ from oa_pipeline.publish.mapbox.api import Api
 from oa_pipeline.publish.mapbox.upload import upload
 from oa_pipeline.publish.store import Store, open_store
 from oa_pipeline_tests.mapbox import TILESET, TOKEN, USER, Mapbox, mapbox, said
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
 from oa_pipeline_tests.servers import Liar, Response, answer, hang
-
-__all__ = ["bucket", "credentials", "s3_server"]
 
 KEY = "dotmap/1/dotmap.mbtiles"
 DATA = secrets.token_bytes(20_000_000)  # more than one part

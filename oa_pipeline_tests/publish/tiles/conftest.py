@@ -16,11 +16,9 @@ from oa_pipeline.publish.store import Store, open_store
 from oa_pipeline.publish.tiles.index import Indexed, index_tiles
 from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.convert.outputs.conftest import MakeBlock, block
-from oa_pipeline_tests.database import database, engine, ledger_template, server
 from oa_pipeline_tests.ledger.life import NOW, declare, run
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
 
-__all__ = ["block", "bucket", "credentials", "database", "engine", "ledger_template", "s3_server", "server"]
+__all__ = ["block"]
 
 Place = tuple[str, float, float]  # number, longitude, latitude
 

@@ -17,14 +17,12 @@ from werkzeug.test import TestResponse
 from oa_pipeline.publish.store import Store, open_store
 from oa_pipeline.web.uploads.files import TYPES, content_type, new_key
 from oa_pipeline_tests.github.fake import FakeGitHub, fake_github
-from oa_pipeline_tests.publish.conftest import bucket, credentials, s3_server
 from oa_pipeline_tests.servers import Server
 from oa_pipeline_tests.web.maintainers import OURS, SITE, Browser, settings_for
 from oa_pipeline_tests.web.reading import parsed
 
 from .s3_forms import amazon
 
-__all__ = ["bucket", "credentials", "s3_server"]
 DATA = b"number,street\r\n1,Main St\r\n" * 1000
 MIB = 1024 * 1024
 MULTIPART, END = "multipart/form-data; boundary=b", b"--b--\r\n"
