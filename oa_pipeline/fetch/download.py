@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FetchError, OAError, Truncated
+from ..errors import FetchError, Truncated
 from .answer import Answer
 from .client import Client
 from .model import OnProgress, Validators
@@ -35,15 +35,8 @@ class Wish:
 
 def download(client: Client, patience: Patience, wish: Wish) -> Download:
     """The file at `wish.to`; raises FetchError, and then leaves nothing but what a later try can resume."""
-    partial = Partial(wish.to, wish.url)
-    try:
+    with Partial(wish.to, wish.url).one_try() as partial:
         return _Downloading(client, patience, wish, partial).run()
-    except OAError as error:
-        if not error.retryable:
-            partial.discard()
-        raise
-    finally:
-        partial.close()
 
 
 class _Downloading:
@@ -169,15 +162,11 @@ class _Downloading:
             )
         self.reporter.at(partial.size, partial.size, end=True)
         headers = answer.headers
-        return Download(
-            path=partial.finish(),
-            size=partial.size,
-            sha256=partial.sha256,
-            md5=partial.md5,
-            url=answer.target.url,
-            content_type=headers.get("content-type", ""),
-            validators=Validators(headers.get("etag", ""), headers.get("last-modified", "")),
-            seconds=self.client.meter.clock() - self.began,
+        return partial.downloaded(
+            answer.target.url,
+            Validators(headers.get("etag", ""), headers.get("last-modified", "")),
+            self.client.meter.clock() - self.began,
+            headers.get("content-type", ""),
         )
 
 

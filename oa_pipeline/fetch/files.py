@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from ..errors import FetchError, OAError, Refused, Truncated
+from ..errors import FetchError, Refused, Truncated
 from .client import Client
 from .download import Wish
 from .model import Validators
@@ -40,14 +40,8 @@ def local_path(url: str) -> Path:
 
 def download(client: Client, patience: Patience, wish: Wish) -> Download:
     """A copy at `wish.to`, never a link: what is converted later must not change underneath."""
-    partial = Partial(wish.to, wish.url)
-    try:
+    with Partial(wish.to, wish.url).one_try() as partial:
         return _copied(client, wish, partial)
-    except OAError:
-        partial.discard()
-        raise
-    finally:
-        partial.close()
 
 
 def validators(client: Client, url: str) -> Validators:
@@ -101,13 +95,4 @@ def _copied(client: Client, wish: Wish, partial: Partial) -> Download:
     if partial.size != held.st_size or after.st_mtime_ns != held.st_mtime_ns:
         raise Truncated("the file changed while it was copied", place=place(wish.url), transient=True)
     reporter.at(partial.size, partial.size, end=True)
-    return Download(
-        path=partial.finish(),
-        size=partial.size,
-        sha256=partial.sha256,
-        md5=partial.md5,
-        url=wish.url,
-        content_type="",
-        validators=_validators(held),
-        seconds=meter.clock() - began,
-    )
+    return partial.downloaded(wish.url, _validators(held), meter.clock() - began)

@@ -34,9 +34,8 @@ _CURES = {
 
 def download(client: Client, patience: Patience, wish: Wish) -> Download:
     """The file at `wish.to`; raises FetchError, and then leaves nothing but what a later try can resume."""
-    partial = Partial(wish.to, wish.url)
     restarts = 0
-    try:
+    with Partial(wish.to, wish.url).one_try() as partial:
         while True:
             before = partial.size
             try:
@@ -46,12 +45,6 @@ def download(client: Client, patience: Patience, wish: Wish) -> Download:
                     restarts += 1
                     error.transient = error.transient and restarts <= RESTARTS
                 patience.again(error, progress=partial.size - before >= PROGRESS)
-    except OAError as error:
-        if not error.retryable:
-            partial.discard()
-        raise
-    finally:
-        partial.close()
 
 
 def validators(client: Client, url: str) -> Validators:
@@ -73,16 +66,7 @@ def _once(client: Client, wish: Wish, partial: Partial) -> Download:
         _stream(client.meter, session, partial, total, Reporter(wish.on_progress, client.meter.clock))
         if not partial.size:
             raise FetchError("the file is empty", cure="ask the publisher")
-    return Download(
-        path=partial.finish(),
-        size=partial.size,
-        sha256=partial.sha256,
-        md5=partial.md5,
-        url=target.url,
-        content_type="",
-        validators=found,
-        seconds=client.meter.clock() - began,
-    )
+    return partial.downloaded(target.url, found, client.meter.clock() - began)
 
 
 def _stream(meter: Meter, session: _Session, partial: Partial, total: int | None, reporter: Reporter) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..crash import point
-from ..errors import PublishError
+from ..errors import OAError, PublishError
+from .digests import Digests
+from .model import Validators
+from .reply import Download
 
 READ = 1024 * 1024
 
@@ -66,10 +69,10 @@ class Partial:
         with _our_disk(self._path):
             to.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = self._path.open("r+b" if self.version else "w+b", buffering=0)
-        self._reset()
+        self._held = Digests()
         if self.version:
             while piece := self._file.read(READ):
-                self._count(piece)
+                self._held.add(piece)
 
     def _remembered(self) -> Version | None:
         try:
@@ -80,31 +83,16 @@ class Partial:
         usable = version.address == self._address and self._path.is_file()
         return version if usable else None
 
-    def _reset(self) -> None:
-        self.size = 0
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
-
-    def _count(self, piece: bytes) -> None:
-        self.size += len(piece)
-        self._sha256.update(piece)
-        self._md5.update(piece)
-
     @property
-    def sha256(self) -> str:
-        """SHA-256 of what is there."""
-        return self._sha256.hexdigest()
-
-    @property
-    def md5(self) -> str:
-        """MD5 of what is there."""
-        return self._md5.hexdigest()
+    def size(self) -> int:
+        """Bytes that are there."""
+        return self._held.size
 
     def begin(self, etag: str = "", last_modified: str = "", total: int | None = None) -> None:
         """Empties the file for a version that now begins to arrive."""
         self._file.seek(0)
         self._file.truncate()
-        self._reset()
+        self._held = Digests()
         self.version = Version(self._address, etag, last_modified, total)
         self._memo.unlink(missing_ok=True)
         self._remember(self.version)
@@ -128,7 +116,7 @@ class Partial:
                 view = view[self._file.write(view) :]
         if not self.size:
             point("fetch.first-byte")
-        self._count(piece)
+        self._held.add(piece)
 
     def finish(self) -> Path:
         """Puts the complete file in its place."""
@@ -136,6 +124,31 @@ class Partial:
         self._path.replace(self.to)
         self._memo.unlink(missing_ok=True)
         return self.to
+
+    def downloaded(self, url: str, validators: Validators, seconds: float, content_type: str = "") -> Download:
+        """Finishes, and says what has come."""
+        return Download(
+            path=self.finish(),
+            size=self.size,
+            sha256=self._held.sha256,
+            md5=self._held.md5,
+            url=url,
+            content_type=content_type,
+            validators=validators,
+            seconds=seconds,
+        )
+
+    @contextmanager
+    def one_try(self) -> Iterator[Partial]:
+        """Closes it afterwards; where no later try can help, nothing stays on disk."""
+        try:
+            yield self
+        except OAError as error:
+            if not error.retryable:
+                self.discard()
+            raise
+        finally:
+            self.close()
 
     def discard(self) -> None:
         """Leaves nothing on disk."""

@@ -7,7 +7,6 @@ At the end the pages are packed again as one stream, so that equal features give
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from isal import igzip, igzip_lib
 
 from ...crash import point
 from ...errors import FetchError
+from ..digests import Digests
 
 _gzip: Any = igzip.IGzipFile  # comes without types
 _BROKEN: Any = igzip_lib.IsalError
@@ -108,6 +108,7 @@ class Cache:
             with beside.open("wb") as file:
                 hashed = _Hashed(file)
                 self._repack(hashed)
+                held = hashed.held
         except (OSError, EOFError, _BROKEN) as error:
             beside.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno is not None:
@@ -118,7 +119,7 @@ class Cache:
             ) from error
         beside.replace(target)
         self.discard()
-        return Packed(target, hashed.size, hashed.sha256.hexdigest(), hashed.md5.hexdigest())
+        return Packed(target, held.size, held.sha256, held.md5)
 
     def discard(self) -> None:
         """Removes what is unfinished."""
@@ -155,18 +156,14 @@ class Cache:
 
 
 class _Hashed:
-    """A file that knows the digests of what was written to it."""
+    """A file, and the digests of what was written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.size = 0
-        self.sha256 = hashlib.sha256()
-        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.held = Digests()
 
     def write(self, content: bytes) -> int:
-        self.size += len(content)
-        self.sha256.update(content)
-        self.md5.update(content)
+        self.held.add(content)
         return self._file.write(content)
 
     def flush(self) -> None:
