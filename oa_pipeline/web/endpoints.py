@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .catalogue import Catalogue
     from .site import Site
 
+LAST_NUMBER = 2**63 - 1  # the ledger counts no further
+
 
 class Kind(StrEnum):
     """The types of parameters and of result fields, as OpenAPI names them."""
@@ -181,6 +183,10 @@ class Endpoint:
     def fixed(self) -> bool:
         """Whether there is one such address only."""
         return "<" not in self.path
+
+    def extension(self, form: Form | None) -> str:
+        """What the address of the twin in this form ends with; empty: it is none."""
+        return next((name for name, twin in self.twins.items() if twin is form), "")
 
     def address(self, path: str, values: Mapping[str, Any]) -> str:
         """`path` with these values in the query, in the parameters' order; defaults are left out."""

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from ..sources.model import Layer
+from .endpoints import Parameter
+
+
+class Searched(Protocol):
+    """What a search looks into."""
+
+    @property
+    def words(self) -> str:
+        """In small letters."""
+
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Searched)
+LAYERS = tuple(str(layer) for layer in Layer)
+LAYER = Parameter("layer", "one layer", allowed=LAYERS)
+COUNTRY = Parameter("country", "the first part of the path: a country's code", most=40)
+SEARCH = Parameter("q", "words of the key, or of the names of its publisher, country or state")
 Kinds = Mapping[str, Callable[[T], str]]  # by the parameter's name: which of its values a row has
+
+
+def holding(rows: Sequence[S], text: str) -> Sequence[S]:
+    """The rows that have every word of the text."""
+    words = text.casefold().split()
+    return [one for one in rows if all(word in one.words for word in words)] if words else rows
 
 
 def chosen(rows: Sequence[T], kinds: Kinds[T], asked: Mapping[str, Any], *, but: str = "") -> Sequence[T]:

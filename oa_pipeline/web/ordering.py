@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from .endpoints import Asked, BadRequest, Kind, Link, Parameter
+from .endpoints import LAST_NUMBER, Asked, BadRequest, Field, Kind, Link, Parameter
 from .rendering import iso
 
 T = TypeVar("T")
@@ -19,6 +19,8 @@ PER = 100
 PAGE = Parameter("page", "where to go on: what a link to the next or former part says", most=2000)
 ORDER = Parameter("order", "up or down", allowed=("up", "down"), default="up")
 PER_PAGE = Parameter("per", "rows in one part", Kind.INTEGER, default=PER, least=1, most=1000)
+PLACE = Parameter("n", "the how manieth the first one shown is", Kind.INTEGER, default=1, least=1, most=LAST_NUMBER)
+OTHER_PARTS = (Field("next", Kind.STRING, "where it goes on"), Field("prev", Kind.STRING, "the part before"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,30 @@ class Part(Generic[T]):
         """The links to those parts."""
         found = (("prev", self.prev), ("next", self.next))
         return tuple(Link(rel, asked.link(page=page)) for rel, page in found if page)
+
+
+def ordered_by(sorts: Mapping[str, Any], default: str, *, per: Parameter = PER_PAGE) -> tuple[Parameter, ...]:
+    """The parameters of a table that can be sorted so and is shown in parts."""
+    return (Parameter("sort", "the order", allowed=tuple(sorts), default=default), ORDER, per, PAGE)
+
+
+def part_asked(
+    asked: Asked, rows: Sequence[T], sorts: Mapping[str, Callable[[T], object]], key: Callable[[T], str]
+) -> Part[T]:
+    """The part that the parameters of `ordered_by` ask for. Raises BadRequest as `part_of` does."""
+    down = asked["order"] == "down"
+    return part_of(rows, sorts[asked["sort"]], key, down=down, page=asked["page"], per=asked["per"])
+
+
+def older(asked: Asked, found: Sequence[Mapping[str, Any]], per: int) -> tuple[Sequence[Any], tuple[Link, ...]]:
+    """One part of a table that begins with the newest, and the link to what is older.
+
+    `found` has one row more than the part where there is anything older.
+    """
+    shown = found[:per]
+    if len(found) <= per:
+        return shown, ()
+    return shown, (Link("next", asked.link(past=shown[-1]["id"], n=asked["n"] + len(shown))),)
 
 
 def part_of(

@@ -9,11 +9,10 @@ from urllib.parse import quote
 from ...ledger import changes as ledger_changes
 from ...ledger.changes import JUMP, Change
 from ...ledger.reading import Row
-from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Link, Parameter
+from ..endpoints import LAST_NUMBER, Answer, Asked, Endpoint, Field, Kind, Link, Parameter
+from ..facets import COUNTRY, LAYER
 from ..forms import Entry, atom_form, json_form
-from .sources import LAYERS
 
-MOST = 2**63 - 1  # the ledger counts no further
 PER = 100
 FED = 50
 # What each means, and how it is shown: a word that `status` knows.
@@ -99,10 +98,10 @@ ENDPOINTS = (
         twins={"json": json_form(), "atom": atom_form(_entries)},
         parameters=(
             Parameter("kind", "one kind of change", allowed=tuple(KINDS)),
-            Parameter("country", "the first part of the path: a country's code", most=40),
-            Parameter("layer", "one layer", allowed=LAYERS),
+            COUNTRY,
+            LAYER,
             Parameter("per", "changes in one part", Kind.INTEGER, default=PER, least=1, most=500),
-            Parameter("page", "changes before this run", Kind.INTEGER, default=0, most=MOST),
+            Parameter("page", "changes before this run", Kind.INTEGER, default=0, most=LAST_NUMBER),
         ),
         result=(
             Field("changes", Kind.ARRAY, "the newest first"),

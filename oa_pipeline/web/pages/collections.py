@@ -11,11 +11,10 @@ from ...ledger.reading import Row
 from ...publish.collections.regions import AREAS, file_name
 from ..commands import commands
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
-from ..facets import chosen, facet
+from ..facets import LAYER, chosen, facet
 from ..forms import csv_form, json_form
-from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from ..ordering import OTHER_PARTS, ordered_by, part_asked
 from ..state import whole
-from .sources import LAYERS
 
 LICENCES: Mapping[str, tuple[str, str]] = {
     "free": ("Freely shareable", "Use it for anything; name those who ask to be named, as its LICENSE.txt says."),
@@ -54,9 +53,7 @@ def collections(asked: Asked) -> Answer:
     """The files that are current, as far as they are asked for."""
     every = [collection(asked, one) for one in builds.current_zips(asked.site.ledger())]
     found = chosen(every, FACETS, asked.values)
-    part = part_of(
-        found, SORTS[asked["sort"]], NAME, down=asked["order"] == "down", page=asked["page"], per=asked["per"]
-    )
+    part = part_asked(asked, found, SORTS, NAME)
     last = builds.last_published(asked.site.ledger(), "collections")
     example = next((one for one in sorted(found, key=itemgetter("size")) if one["form"] == "parquet"), None)
     example = example or min(found, key=itemgetter("size"), default=None)
@@ -105,11 +102,8 @@ ENDPOINTS = (
             Parameter("area", "one area", allowed=AREAS),
             Parameter("licence", "one kind of licence", allowed=tuple(LICENCES)),
             Parameter("form", "one format", allowed=tuple(FORMS)),
-            Parameter("layer", "one layer", allowed=LAYERS),
-            Parameter("sort", "the order", allowed=tuple(SORTS), default="area"),
-            ORDER,
-            PER_PAGE,
-            PAGE,
+            LAYER,
+            *ordered_by(SORTS, "area"),
         ),
         result=(
             Field("total", Kind.INTEGER, "files that are asked for"),
@@ -120,8 +114,7 @@ ENDPOINTS = (
             Field("collections", Kind.ARRAY, "this part of them"),
             *FIELDS,
             Field("commands", Kind.ARRAY, "lines for a shell that fetch and read the smallest of them: with, line"),
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example="/collections.json?area=europe&form=parquet",
     ),

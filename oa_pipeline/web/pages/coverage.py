@@ -7,7 +7,7 @@ the maps were drawn last, and unknown before the first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from operator import attrgetter, itemgetter
@@ -22,13 +22,14 @@ from ..catalogue import STATES as STATES_OF_SOURCES
 from ..catalogue import Standing
 from ..coverage_maps import COUNTRIES, STATES, country_map, features_of, map_of, state_map
 from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
+from ..facets import LAYER as ONE_LAYER
 from ..facets import chosen, facet
 from ..forms import Feature, csv_form, geojson_form, json_form
-from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from ..ordering import OTHER_PARTS, PER_PAGE, ordered_by, part_asked
 from ..places import STATE_NAMES
 from .quality import cause_of
 from .sources import FIELDS as OF_SOURCES
-from .sources import KEY, LAYERS, RANKS, facts_of
+from .sources import KEY, RANKS, facts_of
 
 LAYER = "addresses"
 US = "US"
@@ -160,10 +161,7 @@ def _areas(
 def _answer(
     asked: Asked, table: str, told: Sequence[Mapping[str, Any]], none: list[dict[str, str]], rows: Sequence[Standing]
 ) -> Answer:
-    part = part_of(
-        told, SORTS[asked["sort"]], NAME,
-        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
-    )  # fmt: skip
+    part = part_asked(asked, told, SORTS, NAME)
     listed = {one["code"] for one in told}
     data = {
         "total": len(told),
@@ -210,10 +208,7 @@ def _sum(rows: Iterable[Standing]) -> Tally:
 
 
 def _one(asked: Asked, told: Mapping[str, Any], rows: Sequence[Standing], drawing: Markup) -> Answer:
-    part = part_of(
-        chosen(rows, NARROWING, asked.values), OF_ONE[asked["sort"]], KEY,
-        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
-    )  # fmt: skip
+    part = part_asked(asked, chosen(rows, NARROWING, asked.values), OF_ONE, KEY)
     data = {
         **told,
         "facets": {name: facet(rows, NARROWING, asked.values, name) for name in NARROWING},
@@ -227,12 +222,7 @@ def _features_of_one(table: str, answer: Answer, asked: Asked) -> list[Feature]:
     return features_of(table, [{name: one for name, one in answer.data.items() if name not in told}])
 
 
-PARAMETERS = (
-    Parameter("sort", "the order", allowed=tuple(SORTS), default="name"),
-    ORDER,
-    Parameter("per", "rows in one part", Kind.INTEGER, default=WORLD_PER, least=1, most=1000),
-    PAGE,
-)
+PARAMETERS = ordered_by(SORTS, "name", per=replace(PER_PAGE, default=WORLD_PER))
 
 
 def _page(path: str, title: str, doc: str, facts: Callable[[Asked], Answer], table: str, *, listed: bool) -> Endpoint:
@@ -257,8 +247,7 @@ def _page(path: str, title: str, doc: str, facts: Callable[[Asked], Answer], tab
             Field(table, Kind.ARRAY, "this part of them"),
             *fields_of(table),
             Field("without", Kind.ARRAY, "those without any source: code, name"),
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         listed=listed,
         of_catalogue=True,
@@ -287,12 +276,9 @@ def _page_of_one(
         },
         parameters=(
             one,
-            Parameter("layer", "one layer", allowed=LAYERS),
+            ONE_LAYER,
             Parameter("state", "one state", allowed=tuple(STATES_OF_SOURCES)),
-            Parameter("sort", "the order", allowed=tuple(OF_ONE), default="name"),
-            ORDER,
-            PER_PAGE,
-            PAGE,
+            *ordered_by(OF_ONE, "name"),
         ),
         result=(
             *fields_of(""),
@@ -300,8 +286,7 @@ def _page_of_one(
             Field("data_sources_of", Kind.ARRAY, "this part of its data sources"),
             *(Field(one.name, one.kind, one.doc, "data_sources_of") for one in OF_SOURCES),
             Field("declares", Kind.STRING, "what says where it is", "data_sources_of"),
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example=example,
         of_catalogue=True,

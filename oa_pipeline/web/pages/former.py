@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from ...ledger import queries
-from ..endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form, Kind, NotFound, Parameter
-from .runs import MOST, sample
+from ..endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form, NotFound
+from .runs import NUMBER, sample
 
 
 def run_sample(asked: Asked) -> Answer:
@@ -34,7 +34,7 @@ ENDPOINTS = (
         "A table to be shown within another page: the first rows of what the publisher gave, each as a column.",
         run_sample,
         form=Form("text/html; charset=utf-8", _fragment),
-        parameters=(Parameter("number", "the run's number", Kind.INTEGER, least=1, most=MOST, in_path=True),),
+        parameters=(NUMBER,),
         example="/runs/1/sample.html",
         listed=False,
     ),

@@ -18,9 +18,9 @@ from ...ledger.tables import JobStatus
 from ...orchestration.gate import limits_of
 from ..columns import columns
 from ..cures import CURES
-from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
+from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
-from ..ordering import PAGE, part_of
+from ..ordering import OTHER_PARTS, PAGE, PLACE, older, part_of
 from .runs import KINDS, objects
 
 PER = 25
@@ -71,12 +71,10 @@ def listed(asked: Asked) -> Answer:
             raise BadRequest("past cannot be used: there is no such job", cure="past is the id of a job; leave it out")
         before = former["sequence"]
     found = jobs.listed(ledger, before=before, limit=PER + 1)
-    shown = found[:PER]
+    shown, links = older(asked, found, PER)
     tallies = jobs.tallies(ledger, [one["id"] for one in shown])
     data = {"jobs": [_brief(asked, one, tallies.get(one["id"], {})) for one in shown]}
-    if len(found) <= PER:
-        return Answer(data)
-    return Answer(data, links=(Link("next", asked.link(past=shown[-1]["id"], n=asked["n"] + len(shown))),))
+    return Answer(data, links=links)
 
 
 def _brief(asked: Asked, one: Row, tally: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,7 +270,7 @@ ENDPOINTS = (
         twins={"json": json_form()},
         parameters=(
             Parameter("past", "jobs before the one of this id", most=100),
-            Parameter("n", "the how manieth the first one shown is", Kind.INTEGER, default=1, least=1, most=2**63 - 1),
+            PLACE,
         ),
         result=(
             Field("jobs", Kind.ARRAY, "this part of them: id, status, pull_request, head_sha, members, failed, url"),
@@ -296,8 +294,7 @@ ENDPOINTS = (
             Field("files", Kind.ARRAY, "path, outcome, detail and findings of each changed file"),
             Field("data_sources", Kind.ARRAY, "this part of them, the worst first"),
             *OF_DATA_SOURCE,
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example=f"/jobs/{40 * 'a'}",
         cache=Cache.LIVE,

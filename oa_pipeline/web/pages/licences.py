@@ -9,13 +9,12 @@ from operator import attrgetter
 
 from ..catalogue import Standing
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Parameter
-from ..facets import chosen, facet
+from ..facets import COUNTRY, LAYER, chosen, facet, holding
 from ..forms import csv_form, json_form, text_form
-from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from ..ordering import OTHER_PARTS, ordered_by, part_asked
 from ..rendering import plain
 from ..software import software
 from ..terms import TERMS, terms_of
-from .sources import LAYERS
 
 SORTED = 80  # characters of a text that decide its place
 SITES = 3  # publishers' addresses that are named with one licence
@@ -77,14 +76,10 @@ COLUMNS = tuple(one.name for one in FIELDS)
 def licences(asked: Asked) -> Answer:
     """The licences of what is published, as far as it is asked for."""
     rows = [one for one in asked.catalogue.rows if one.good_run_id is not None]
-    words = asked["q"].casefold().split()
     every = by_terms(chosen(rows, NARROWING, asked.values))
-    meant = [one for one in every if all(word in one.words for word in words)] if words else every
+    meant = holding(every, asked["q"])
     found = chosen(meant, KIND, asked.values)
-    part = part_of(
-        found, SORTS[asked["sort"]], attrgetter("name"),
-        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
-    )  # fmt: skip
+    part = part_asked(asked, found, SORTS, attrgetter("name"))
     data = {
         "total": len(found),
         "of": len(every),
@@ -154,12 +149,9 @@ ENDPOINTS = (
         parameters=(
             Parameter("q", "words that the licence or the publisher's name must hold"),
             Parameter("kind", "one kind of licence", allowed=tuple(TERMS)),
-            Parameter("country", "the first part of the path: a country's code", most=40),
-            Parameter("layer", "one layer", allowed=LAYERS),
-            Parameter("sort", "the order", allowed=tuple(SORTS), default="name"),
-            ORDER,
-            PER_PAGE,
-            PAGE,
+            COUNTRY,
+            LAYER,
+            *ordered_by(SORTS, "name"),
         ),
         result=(
             Field("total", Kind.INTEGER, "licences that are asked for"),
@@ -167,8 +159,7 @@ ENDPOINTS = (
             Field("kinds", Kind.OBJECT, "how many there are of each kind"),
             Field("licences", Kind.ARRAY, "this part of them"),
             *FIELDS,
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example="/licences.txt?country=fr",
         of_catalogue=True,

@@ -12,12 +12,12 @@ from typing import Any
 from ...ledger import builds, dotmap, queries
 from ...maps.boundaries import NAMES, ground
 from ...maps.dotmap.tiling import HIGHEST, LAYER
-from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, NotFound, Parameter
+from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, NotFound
 from ..forms import GEOJSON, JSON, json_form, json_text, text_form
 from ..mapstyle import style
 from ..places import STATE_NAMES
 from ..vendored import BLUEPRINT
-from .runs import MOST, PUBLIC, sample
+from .runs import NUMBER, PUBLIC, sample
 
 __all__ = ["BLUEPRINT", "ENDPOINTS"]
 
@@ -159,7 +159,7 @@ ENDPOINTS = (
         "The rows of one run, a dot each.",
         run,
         template="run_map.html",
-        parameters=(Parameter("number", "the run's number", Kind.INTEGER, least=1, most=MOST, in_path=True),),
+        parameters=(NUMBER,),
         example="/runs/1/map/",
         policy="map",
     ),

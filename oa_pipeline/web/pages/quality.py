@@ -12,11 +12,11 @@ from ...ledger.standing import reasons
 from ..catalogue import STATES, Standing
 from ..cures import CURES, ENDED, problem_of
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
-from ..facets import chosen, facet
+from ..facets import COUNTRY, LAYER, SEARCH, chosen, facet, holding
 from ..forms import Entry, atom_form, csv_form, json_form
-from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from ..ordering import OTHER_PARTS, ordered_by, part_asked
 from ..rendering import iso
-from .sources import KEY, LAYERS, RANKS
+from .sources import KEY, RANKS
 
 WELL = "good"
 HOSTS = 15  # publishers that are named with how much of theirs is wrong
@@ -68,15 +68,11 @@ COLUMNS = tuple(field.name for field in FIELDS)
 def quality(asked: Asked) -> Answer:
     """The data sources with which something is wrong, as far as they are asked for."""
     every = asked.catalogue.rows
-    words = asked["q"].casefold().split()
-    meant = [one for one in every if all(word in one.words for word in words)] if words else every
+    meant = holding(every, asked["q"])
     found = chosen(meant, NAMED, asked.values)
     if not asked["state"]:
         found = [one for one in found if one.state != WELL]
-    part = part_of(
-        found, SORTS[asked["sort"]], KEY,
-        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
-    )  # fmt: skip
+    part = part_asked(asked, found, SORTS, KEY)
     data = {
         "total": len(found),
         "of": len(every),
@@ -170,16 +166,13 @@ ENDPOINTS = (
         template="quality.html",
         twins={"json": json_form(), "csv": csv_form("data_sources", COLUMNS), "atom": atom_form(_entries)},
         parameters=(
-            Parameter("q", "words of the key, or of the names of its publisher, country or state"),
-            Parameter("country", "the first part of the path: a country's code", most=40),
-            Parameter("layer", "one layer", allowed=LAYERS),
+            SEARCH,
+            COUNTRY,
+            LAYER,
             Parameter("state", "one state; left out: all but good", allowed=tuple(STATES)),
             Parameter("host", "the publisher's host"),
             Parameter("cause", "one cause, in its words"),
-            Parameter("sort", "the order", allowed=tuple(SORTS), default="worst"),
-            ORDER,
-            PER_PAGE,
-            PAGE,
+            *ordered_by(SORTS, "worst"),
         ),
         result=(
             Field("total", Kind.INTEGER, "data sources that are asked for"),
@@ -197,8 +190,7 @@ ENDPOINTS = (
             Field("facets", Kind.OBJECT, "how many there are by country, layer and state, with the other filters kept"),
             Field("data_sources", Kind.ARRAY, "this part of them"),
             *FIELDS,
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example="/quality.json?country=us&state=failing",
         of_catalogue=True,

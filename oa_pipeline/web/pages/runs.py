@@ -11,10 +11,10 @@ from ...ledger.reading import Row
 from ...ledger.tables import runs
 from ..columns import columns
 from ..cures import problem_of
-from ..endpoints import Answer, Asked, Endpoint, Field, Kind, NotFound, Parameter
+from ..endpoints import LAST_NUMBER, Answer, Asked, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
 
-MOST = 2**63 - 1  # the ledger counts no further
+NUMBER = Parameter("number", "the run's number", Kind.INTEGER, least=1, most=LAST_NUMBER, in_path=True)
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS, SAMPLE_COLUMNS, SAMPLE_TEXT = 10, 80, 200
 PUBLIC = (
@@ -102,7 +102,7 @@ ENDPOINTS = (
         run,
         template="run.html",
         twins={"json": json_form()},
-        parameters=(Parameter("number", "the run's number", Kind.INTEGER, least=1, most=MOST, in_path=True),),
+        parameters=(NUMBER,),
         result=(
             *columns(runs, PUBLIC),
             Field("problem", Kind.OBJECT, "text, detail and cure; null: none"),

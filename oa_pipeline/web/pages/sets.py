@@ -16,6 +16,7 @@ from ...ledger.sets import Tally
 from ...ledger.tables import Outcome, SetStatus
 from ..cures import CURES, ENDED
 from ..endpoints import (
+    LAST_NUMBER,
     Answer,
     Asked,
     BadRequest,
@@ -29,11 +30,11 @@ from ..endpoints import (
     Parameter,
 )
 from ..forms import json_form, text_form
+from ..ordering import OTHER_PARTS, PAGE, PLACE, older
 from ..state import COLUMNS, LAYER, state_text, whole
 
 PER = 25
 PER_MEMBERS = 100
-MOST = 2**63 - 1  # the ledger counts no further
 HOSTS = 20
 SILENT = timedelta(seconds=60)  # after which nobody counts on a worker
 RENDERED = {
@@ -70,12 +71,8 @@ def listed(asked: Asked) -> Answer:
     """Sets, the newest first."""
     ledger = asked.site.ledger()
     found = sets.listed(ledger, before=asked["past"] or None, limit=PER + 1)
-    shown = found[:PER]
-    data = {"sets": [_brief(asked, one) for one in shown]}
-    if len(found) <= PER:
-        return Answer(data)
-    after = asked.link(past=shown[-1]["id"], n=asked["n"] + len(shown))
-    return Answer(data, links=(Link("next", after),))
+    shown, links = older(asked, found, PER)
+    return Answer({"sets": [_brief(asked, one) for one in shown]}, links=links)
 
 
 def _brief(asked: Asked, one: Row) -> dict[str, Any]:
@@ -210,7 +207,7 @@ def picture(asked: Asked) -> Elsewhere:
     return Elsewhere(asked.site.object_url(key))
 
 
-NUMBER = Parameter("number", "the set's number", Kind.INTEGER, least=1, most=MOST, in_path=True)
+NUMBER = Parameter("number", "the set's number", Kind.INTEGER, least=1, most=LAST_NUMBER, in_path=True)
 OF_MEMBER = tuple(
     Field(name, kind, says, "data_sources")
     for name, kind, says in (
@@ -234,8 +231,8 @@ ENDPOINTS = (
         template="sets.html",
         twins={"json": json_form()},
         parameters=(
-            Parameter("past", "sets before the one of this number", Kind.INTEGER, default=0, most=MOST),
-            Parameter("n", "the how manieth the first one shown is", Kind.INTEGER, default=1, least=1, most=MOST),
+            Parameter("past", "sets before the one of this number", Kind.INTEGER, default=0, most=LAST_NUMBER),
+            PLACE,
         ),
         result=(
             Field("sets", Kind.ARRAY, "this part of them: id, status, started_at, ended_at, total, outcomes, url"),
@@ -255,7 +252,7 @@ ENDPOINTS = (
             NUMBER,
             Parameter("outcome", "only data sources that ended so", allowed=tuple(OUTCOMES)),
             Parameter("problem", "only data sources with this problem"),
-            Parameter("page", "where to go on: what a link to the next or former part says", most=1000),
+            PAGE,
         ),
         result=(
             Field("id", Kind.INTEGER, "its number"),
@@ -281,8 +278,7 @@ ENDPOINTS = (
             Field("seconds_left", Kind.INTEGER, "likely, while it is at work; null: nobody works on it"),
             Field("data_sources", Kind.ARRAY, "this part of them"),
             *OF_MEMBER,
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example="/sets/1.json",
         cache=Cache.LIVE,

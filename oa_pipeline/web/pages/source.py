@@ -14,12 +14,11 @@ from ...sources.keys import base_name, source_of, split_key
 from ..catalogue import STATES, Standing, standings
 from ..commands import commands
 from ..cures import SUGGESTED, problem_of
-from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
+from ..endpoints import LAST_NUMBER, Answer, Asked, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
 from ..forms import Entry, atom_form, json_form
 from .runs import objects, preview
 
 PER = 30
-MOST = 2**63 - 1  # the ledger counts no further
 # The extension of the stable address, by the kind of output.
 LATEST = {"csv": "zip", "geojson": "geojson.gz", "parquet": "parquet", "pmtiles": "pmtiles", "slippymap": "pmtiles"}
 OF_RUN = (
@@ -156,7 +155,7 @@ ENDPOINTS = (
         twins={"json": json_form(), "atom": atom_form(_entries)},
         parameters=(
             Parameter("what", "a source's path, or a data source's key", in_path=True, most=900),
-            Parameter("page", "runs before this one", Kind.INTEGER, default=0, most=MOST),
+            Parameter("page", "runs before this one", Kind.INTEGER, default=0, most=LAST_NUMBER),
         ),
         result=(
             Field("source", Kind.STRING, "path of the source file"),

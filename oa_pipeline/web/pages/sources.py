@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
-from ..facets import chosen, facet
+from ..facets import COUNTRY, LAYER, SEARCH, chosen, facet, holding
 from ..forms import Feature, csv_form, geojson_form, json_form
-from ..ordering import ORDER, PAGE, PER_PAGE, part_of
+from ..ordering import OTHER_PARTS, ordered_by, part_asked
 from ..terms import TERMS
 from . import source
 
-LAYERS = ("addresses", "buildings", "parcels", "centerlines")
 KEY = attrgetter("key")
 RANKS = {state: rank for rank, state in enumerate(STATES)}
 SORTS: Mapping[str, Callable[[Standing], object]] = {
@@ -53,13 +52,9 @@ OWN = tuple(name for name in COLUMNS if name != "url")
 def sources(asked: Asked) -> Answer:
     """The data sources that are asked for, and how many there are of each kind."""
     every = asked.catalogue.rows
-    words = asked["q"].casefold().split()
-    meant = [one for one in every if all(word in one.words for word in words)] if words else every
+    meant = holding(every, asked["q"])
     found = chosen(meant, FACETS, asked.values)
-    part = part_of(
-        found, SORTS[asked["sort"]], KEY,
-        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
-    )  # fmt: skip
+    part = part_asked(asked, found, SORTS, KEY)
     data = {
         "total": len(found),
         "of": len(every),
@@ -111,15 +106,12 @@ ENDPOINTS = (
             "geojson": geojson_form(_features),
         },
         parameters=(
-            Parameter("q", "words of the key, or of the names of its publisher, country or state"),
-            Parameter("country", "the first part of the path: a country's code", most=40),
-            Parameter("layer", "one layer", allowed=LAYERS),
+            SEARCH,
+            COUNTRY,
+            LAYER,
             Parameter("state", "one state", allowed=tuple(STATES)),
             Parameter("terms", "what the licence of what is published asks", allowed=tuple(TERMS)),
-            Parameter("sort", "the order", allowed=tuple(SORTS), default="name"),
-            ORDER,
-            PER_PAGE,
-            PAGE,
+            *ordered_by(SORTS, "name"),
         ),
         result=(
             Field("total", Kind.INTEGER, "data sources that are asked for"),
@@ -128,8 +120,7 @@ ENDPOINTS = (
             Field("facets", Kind.OBJECT, "how many there are by country, layer and state, with the other filters kept"),
             Field("data_sources", Kind.ARRAY, "this part of them"),
             *FIELDS,
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         example="/sources.json?country=us&state=failing",
         of_catalogue=True,

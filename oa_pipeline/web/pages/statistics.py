@@ -13,7 +13,7 @@ from ...ledger import builds
 from ...publish.statistics import MACHINE_STATS, STATISTICS
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
 from ..forms import json_form
-from ..ordering import ORDER, PAGE, part_of
+from ..ordering import ORDER, OTHER_PARTS, PAGE, part_asked
 from ..rendering import iso
 from ..sparkline import sparkline
 
@@ -36,10 +36,7 @@ def statistics(asked: Asked) -> Answer:
     """What the newest statistics say."""
     machine, ours = _read(asked, MACHINE_STATS), _read(asked, STATISTICS)
     series = [_point(one) for one in machine.get("timeseries", ())]
-    part = part_of(
-        series, SORTS[asked["sort"]], lambda one: iso(one["at"]),
-        down=asked["order"] == "down", page=asked["page"], per=asked["per"],
-    )  # fmt: skip
+    part = part_asked(asked, series, SORTS, lambda one: iso(one["at"]))
     index = ours.get("index") or {}
     data = {
         "at": _moment(ours.get("at")),
@@ -176,8 +173,7 @@ ENDPOINTS = (
             Field("source", Kind.STRING, "its path", "lost_sources"),
             Field("most", Kind.INTEGER, "addresses it ever had", "lost_sources"),
             Field("last_good", Kind.MOMENT, "when it had them last", "lost_sources"),
-            Field("next", Kind.STRING, "where it goes on"),
-            Field("prev", Kind.STRING, "the part before"),
+            *OTHER_PARTS,
         ),
         fresh_seconds=30.0,
     ),
