@@ -19,14 +19,11 @@ from dagster import (
     MetadataValue,
     ResourceParam,
     RunsFilter,
-    asset,
 )
 from pydantic import Field
 
-from .. import __version__
 from ..orchestration.workplace import Workplace
-from .keeping import former_stays
-from .source import SOURCE
+from .keeping import former_stays, made_of_sources
 
 if TYPE_CHECKING:
     from ..orchestration.collect import Collection
@@ -48,18 +45,11 @@ class CollectionsConfig(Config):
     )
 
 
-@asset(
-    key=COLLECTIONS,
-    deps=[SOURCE],
-    code_version=__version__,
-    group_name="collections",
-    kinds={"python"},
-    owners=["team:openaddresses"],
-    description=(
-        "All sources by region and licence: zips of csv files, and GeoParquet sorted by place. Made of the latest good "
-        "results there are when it begins; the former ones stay until all new ones are there. Where nothing has "
-        "changed it is materialized again as what it was, with the same data version."
-    ),
+@made_of_sources(
+    COLLECTIONS,
+    "All sources by region and licence: zips of csv files, and GeoParquet sorted by place. Made of the latest good "
+    "results there are when it begins; the former ones stay until all new ones are there. Where nothing has "
+    "changed it is materialized again as what it was, with the same data version.",
 )
 def collections(
     context: AssetExecutionContext, config: CollectionsConfig, workplace: ResourceParam[Workplace]
@@ -91,7 +81,7 @@ def at_work(instance: DagsterInstance, run_id: str = "") -> str:
 
 def metadata_of(done: "Collection", store: "Store") -> dict[str, Any]:
     """What a person wants to see of the files that are current now."""
-    from .metadata import table
+    from .metadata import stated, table
 
     facts = done.facts
     left_out = facts.get("left_out", [])
@@ -127,7 +117,7 @@ def metadata_of(done: "Collection", store: "Store") -> dict[str, Any]:
         spent = facts["zip_seconds"]
         found |= {"seconds": facts["seconds"], "seconds of zips": spent}
         found["zip bytes a second"] = round(facts["zip_bytes_read"] / spent) if spent else None
-    return {name: value for name, value in found.items() if value not in (None, "")}
+    return stated(found)
 
 
 def _link(done: "Collection", store: "Store") -> MetadataValue[Any] | None:

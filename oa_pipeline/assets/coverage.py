@@ -1,15 +1,12 @@
 """The asset `coverage`: maps of what is covered, and shares of land. What is done stands in `publish.coverage`."""
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
-import base64
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, MetadataValue, ResourceParam, asset
+from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam
 
-from .. import __version__
 from ..orchestration.workplace import Workplace
-from .keeping import former_stays
-from .source import SOURCE
+from .keeping import former_stays, made_of_sources
 
 if TYPE_CHECKING:
     from ..publish.coverage import Drawn
@@ -17,21 +14,13 @@ if TYPE_CHECKING:
 
 COVERAGE = AssetKey("coverage")
 MOST_LINES = 50  # of a table; every event is stored for good
-WIDTH = 480  # pixels of the picture that the event itself holds
 COLUMNS = ("code", "name", "land %", "sources", "good", "addresses")
 
 
-@asset(
-    key=COVERAGE,
-    deps=[SOURCE],
-    code_version=__version__,
-    group_name="collections",
-    kinds={"python"},
-    owners=["team:openaddresses"],
-    description=(
-        "render-world.png, render-usa.png, render-europe.png and render-world.geojson of the latest results and of "
-        "every set; how much of each country and state has addresses, and what is missing next."
-    ),
+@made_of_sources(
+    COVERAGE,
+    "render-world.png, render-usa.png, render-europe.png and render-world.geojson of the latest results and of "
+    "every set; how much of each country and state has addresses, and what is missing next.",
 )
 def coverage(context: AssetExecutionContext, workplace: ResourceParam[Workplace]) -> MaterializeResult[Any]:
     """Draws the maps and counts."""
@@ -44,11 +33,11 @@ def coverage(context: AssetExecutionContext, workplace: ResourceParam[Workplace]
 
 def metadata_of(done: "Drawn", store: "Store") -> dict[str, Any]:
     """What a person wants to see of the maps that are current now, the picture first."""
-    from .metadata import address, table
+    from .metadata import address, shrunken, stated, table
 
     facts = done.facts
     found: dict[str, Any] = {
-        "map": picture(done.picture) if done.picture else None,
+        "map": shrunken(done.picture, "what is covered") if done.picture else None,
         "status": "unchanged" if done.build is None else f"build {done.build}",
         "sources": facts.get("sources"),
         "sources with addresses": facts.get("good"),
@@ -58,15 +47,7 @@ def metadata_of(done: "Drawn", store: "Store") -> dict[str, Any]:
         "states": table(COLUMNS, _lines(done.states)),
         **{name: address(store.url(key)) for name, key in done.objects.items()},
     }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def picture(png: bytes) -> MetadataValue[Any]:
-    """A picture that Dagster shows within the event."""
-    from ..maps.render import smaller
-
-    shown = base64.b64encode(smaller(png, WIDTH)).decode()
-    return MetadataValue.md(f"![what is covered](data:image/png;base64,{shown})")
+    return stated(found)
 
 
 def _lines(areas: Any) -> list[tuple[Any, ...]]:

@@ -1,7 +1,6 @@
 """The asset `dotmap`: every address a dot. What is done stands in `publish.dotmap`."""
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
-import base64
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -12,14 +11,11 @@ from dagster import (
     MaterializeResult,
     MetadataValue,
     ResourceParam,
-    asset,
 )
 from pydantic import Field
 
-from .. import __version__
 from ..orchestration.workplace import Workplace
-from .keeping import former_stays
-from .source import SOURCE
+from .keeping import former_stays, made_of_sources
 
 if TYPE_CHECKING:
     from ..publish.dotmap.build import Dotmap
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
 DOTMAP = AssetKey("dotmap")
 MOST_LINES = 50  # of a table; every event is stored for good
 MIB = 1024 * 1024
-WIDTH = 480  # pixels of the picture that the event itself holds
 
 
 class DotmapConfig(Config):
@@ -37,17 +32,10 @@ class DotmapConfig(Config):
     force: bool = Field(default=False, description="Make the tiles of all areas anew, though nothing has changed.")
 
 
-@asset(
-    key=DOTMAP,
-    deps=[SOURCE],
-    code_version=__version__,
-    group_name="collections",
-    kinds={"python"},
-    owners=["team:openaddresses"],
-    description=(
-        "Every address a dot, as vector tiles of the world. Only countries and states whose results have changed are "
-        "made again. Sent to Mapbox where OA_MAPBOX_USER names an account."
-    ),
+@made_of_sources(
+    DOTMAP,
+    "Every address a dot, as vector tiles of the world. Only countries and states whose results have changed are "
+    "made again. Sent to Mapbox where OA_MAPBOX_USER names an account.",
 )
 def dotmap(
     context: AssetExecutionContext, config: DotmapConfig, workplace: ResourceParam[Workplace]
@@ -62,7 +50,7 @@ def dotmap(
 
 def metadata_of(done: "Dotmap", store: "Store") -> dict[str, Any]:
     """What a person wants to see of the dotmap that is current now."""
-    from .metadata import address, table
+    from .metadata import address, stated, table
 
     facts = done.facts
     made = set(facts["made"]) if done.made else set()
@@ -91,20 +79,19 @@ def metadata_of(done: "Dotmap", store: "Store") -> dict[str, Any]:
         "Mapbox": facts.get("mapbox", {}).get("tileset"),
         **{file["name"]: address(store.url(file["key"])) for file in done.files},
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return stated(found)
 
 
 def picture(done: "Dotmap", store: "Store") -> MetadataValue[Any] | None:
     """The map from afar, within the event itself."""
     from ..errors import PublishError
-    from ..maps.render import smaller
+    from .metadata import shrunken
 
     key = next((file["key"] for file in done.files if file["name"] == "dotmap.png"), None)
     if key is None:
         return None
     try:
         with store.open(key) as held:
-            shown = base64.b64encode(smaller(held.read(), WIDTH)).decode()
+            return shrunken(held.read(), "all addresses")
     except PublishError:
         return None  # the map is there, and that is what the event is about
-    return MetadataValue.md(f"![all addresses](data:image/png;base64,{shown})")

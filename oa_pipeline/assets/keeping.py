@@ -1,15 +1,31 @@
-"""What all assets made of many runs have in common when something stands in their way."""
+"""What all assets made of many runs have in common: how they are declared, and what stands when one cannot be made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dagster import Failure
+from dagster import AssetKey, AssetsDefinition, Failure, asset
+
+from .. import __version__
+from .source import SOURCE
 
 if TYPE_CHECKING:
     from ..orchestration.workplace import Workplace
+
+
+def made_of_sources(key: AssetKey, description: str) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+    """An asset that is made of the latest results of all data sources."""
+    return asset(
+        key=key,
+        deps=[SOURCE],
+        code_version=__version__,
+        group_name="collections",
+        kinds={"python"},
+        owners=["team:openaddresses"],
+        description=description,
+    )
 
 
 @contextmanager

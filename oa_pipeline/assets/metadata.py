@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST_CELL = 80  # every event is stored for good, so a sample is a glimpse
 LONGEST_SAMPLE = 1024 * 1024  # bytes of sample.json that are worth a look
 MIB = 1024 * 1024
+WIDTH = 480  # pixels of a map within an event
 STAGES = (
     "download",
     "unpack",
@@ -67,6 +68,11 @@ def metadata_of(carried: Carried, store: Store) -> dict[str, Any]:
     found["publisher"] = address(carried.data_source.data)
     found["website"] = address(ending.website)
     found["licence"] = licence(carried)
+    return stated(found)
+
+
+def stated(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not known or empty."""
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
@@ -155,7 +161,19 @@ def picture(carried: Carried, store: Store) -> MetadataValue[Any] | None:
     held = carried.result.glimpse if carried.result is not None else b""
     if not held:
         return None
-    return MetadataValue.md(f"![where its rows are](data:image/png;base64,{base64.b64encode(held).decode()})")
+    return within(held, "where its rows are")
+
+
+def within(png: bytes, says: str) -> MetadataValue[Any]:
+    """A picture that the event itself holds."""
+    return MetadataValue.md(f"![{says}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def shrunken(png: bytes, says: str) -> MetadataValue[Any]:
+    """A map that may be large, small within the event."""
+    from ..maps.render import smaller
+
+    return within(smaller(png, WIDTH), says)
 
 
 def glimpse(carried: Carried, store: Store) -> MetadataValue[Any] | str | None:

@@ -3,12 +3,10 @@
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam, asset
+from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam
 
-from .. import __version__
 from ..orchestration.workplace import Workplace
-from .keeping import former_stays
-from .source import SOURCE
+from .keeping import former_stays, made_of_sources
 
 if TYPE_CHECKING:
     from ..publish.statistics import Published
@@ -18,17 +16,10 @@ STATISTICS = AssetKey("statistics")
 MOST_LINES = 50  # of lost and recovered data sources; every event is stored for good
 
 
-@asset(
-    key=STATISTICS,
-    deps=[SOURCE],
-    code_version=__version__,
-    group_name="collections",
-    kinds={"python"},
-    owners=["team:openaddresses"],
-    description=(
-        "machine-stats.json, as its readers know it, and statistics.json: problems, and what was lost and recovered "
-        "in the last set, by host and by cause."
-    ),
+@made_of_sources(
+    STATISTICS,
+    "machine-stats.json, as its readers know it, and statistics.json: problems, and what was lost and recovered "
+    "in the last set, by host and by cause.",
 )
 def statistics(context: AssetExecutionContext, workplace: ResourceParam[Workplace]) -> MaterializeResult[Any]:
     """Makes the numbers anew."""
@@ -45,7 +36,7 @@ def statistics(context: AssetExecutionContext, workplace: ResourceParam[Workplac
 
 def metadata_of(done: "Published", store: "Store") -> dict[str, Any]:
     """What a person wants to see of the numbers."""
-    from .metadata import address, table
+    from .metadata import address, stated, table
 
     index, lost, recovered = done.ours["index"], done.ours["lost"], done.ours["recovered"]
     layers = [(name, *(numbers[of] for of in LAYER_COLUMNS[1:])) for name, numbers in index["layers"].items()]
@@ -65,7 +56,7 @@ def metadata_of(done: "Published", store: "Store") -> dict[str, Any]:
         "recovered": table(columns, [tuple(one.values()) for one in recovered["data_sources"][:MOST_LINES]]),
         **{stored.key.rpartition("/")[2]: address(store.url(stored.key)) for stored in done.objects},
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return stated(found)
 
 
 LAYER_COLUMNS = ("layer", "rows", "data_sources", "processed")

@@ -3,12 +3,10 @@
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam, asset
+from dagster import AssetExecutionContext, AssetKey, DataVersion, MaterializeResult, ResourceParam
 
-from .. import __version__
 from ..orchestration.workplace import Workplace
-from .keeping import former_stays
-from .source import SOURCE
+from .keeping import former_stays, made_of_sources
 
 if TYPE_CHECKING:
     from ..publish.tiles.index import Indexed
@@ -18,17 +16,10 @@ MOST_LINES = 50  # of what was left out; every event is stored for good
 MIB = 1024 * 1024
 
 
-@asset(
-    key=TILE_INDEX,
-    deps=[SOURCE],
-    code_version=__version__,
-    group_name="collections",
-    kinds={"python"},
-    owners=["team:openaddresses"],
-    description=(
-        "All freely shareable addresses by square degree, a zip each. Only tiles whose results have changed are made "
-        "again; what has no addresses left goes. All changes become current at once."
-    ),
+@made_of_sources(
+    TILE_INDEX,
+    "All freely shareable addresses by square degree, a zip each. Only tiles whose results have changed are made "
+    "again; what has no addresses left goes. All changes become current at once.",
 )
 def tile_index(context: AssetExecutionContext, workplace: ResourceParam[Workplace]) -> MaterializeResult[Any]:
     """Brings the tile index up to date."""
@@ -41,7 +32,7 @@ def tile_index(context: AssetExecutionContext, workplace: ResourceParam[Workplac
 
 def metadata_of(done: "Indexed") -> dict[str, Any]:
     """What a person wants to see of the index that is current now."""
-    from .metadata import table
+    from .metadata import stated, table
 
     found: dict[str, Any] = {
         "status": "unchanged" if done.build is None else f"build {done.build}",
@@ -55,4 +46,4 @@ def metadata_of(done: "Indexed") -> dict[str, Any]:
         "left out": len(done.left_out),
         "left out, and why": table(("key", "why"), done.left_out[:MOST_LINES]),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return stated(found)
