@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..task import Limits
 from .cells import MAX_COLUMNS, in_batches, text_columns, tidy
 from .esri_geometry import EsriGeometry, EsriPoint, build, points
 from .json_lenient import lenient, no_collections
+from .named import Named
 from .ragged import TOO_MANY_VERTICES, surely_too_many
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -84,28 +85,14 @@ class _Decoding:
     """
 
     def __init__(self, names: tuple[str, ...], vertices: int, counters: Counters) -> None:
-        self.names = names
+        self._named = Named(names)
         self.returns = False
         self._vertices = vertices
         self._counters = counters
-        attributes = self._attributes_type() | None
+        attributes = self._named.type | None
         self._decoder = _decoder(attributes, EsriGeometry)
         # Most layers have points and nothing else; the first feature that is none ends the attempt.
         self._points: msgspec.json.Decoder[Any] | None = _decoder(attributes, EsriPoint)
-
-    def _attributes_type(self) -> Any:
-        fields = [f"a{i}" for i in range(len(self.names))]
-        # Names with these characters cannot be fields of a struct.
-        self._plain = not any(c in '"\\' or c < " " for name in self.names for c in name)
-        if not self._plain:
-            return dict[str, Any]
-        self._attributes = msgspec.defstruct(
-            "Attributes",
-            [(field, Any, None) for field in fields],
-            rename=dict(zip(fields, self.names, strict=True)),
-            gc=False,
-        )
-        return self._attributes
 
     def features(self, block: bytes) -> list[Any]:
         """All features of some lines; what is none is dropped and counted."""
@@ -154,18 +141,11 @@ class _Decoding:
         shape = (
             EsriGeometry(**{k: v for k, v in geometry.items() if k in known}) if isinstance(geometry, dict) else None
         )
-        return _Row(self._attributes(*map(held.get, self.names)) if self._plain else held, shape)
+        return _Row(self._named.of(held), shape)
 
-    def columns(self, features: list[Any]) -> dict[str, Any]:
+    def columns(self, features: list[Any]) -> dict[str, Sequence[Any]]:
         """The values of each name, None where a feature has none."""
-        if not features:
-            return {name: [] for name in self.names}
-        if not self._plain:
-            plain = [one.attributes or {} for one in features]
-            return {name: [row.get(name) for row in plain] for name in self.names}
-        empty = self._attributes()
-        held: list[Any] = [one.attributes or empty for one in features]
-        return dict(zip(self.names, zip(*map(msgspec.structs.astuple, held), strict=True), strict=True))
+        return self._named.columns([one.attributes for one in features])
 
 
 class EsriReader:

@@ -12,6 +12,7 @@ from ...counters import Counters
 from ...errors import ConvertError
 from .geojson_geometry import BY_NAME, UNREADABLE, AnyGeometry, Geometry, Unreadable
 from .json_lenient import lenient
+from .named import Named
 from .ragged import TOO_MANY_VERTICES, surely_too_many
 
 NOT_A_FEATURE = "rows/dropped/not-a-feature"
@@ -51,32 +52,20 @@ class FeatureDecoding:
     def __init__(self, names: Sequence[str], vertices: int, counters: Counters) -> None:
         """Only `names` are made into Python values; `vertices` is the most that a geometry may have."""
         self._vertices = vertices
-        self.names = tuple(names)
+        self._named = Named(names)
         self.returns = False  # whether some text may hold a carriage return
         self._counters = counters
-        self._fields = tuple(f"p{i}" for i in range(len(self.names)))
-        # Names with these characters cannot be fields of a struct.
-        self._plain = not any(c in '"\\' or c < " " for name in self.names for c in name)
-        self._properties = self._properties_type() if self._plain else dict[str, Any]
         feature = msgspec.defstruct(
             "Feature",
             [
                 ("type", Literal["Feature"]),
-                ("properties", self._properties | None, None),
+                ("properties", self._named.type | None, None),
                 ("geometry", AnyGeometry | None, None),
             ],
             gc=False,
         )
         self._one = msgspec.json.Decoder(feature)
         self._many = msgspec.json.Decoder(list[feature])  # type: ignore[valid-type]
-
-    def _properties_type(self) -> type[Struct]:
-        return msgspec.defstruct(
-            "Properties",
-            [(field, Any, None) for field in self._fields],
-            rename=dict(zip(self._fields, self.names, strict=True)),
-            gc=False,
-        )
 
     def array(self, raw: bytes) -> list[Any] | None:
         """All features of a list, None where one of them is out of the ordinary."""
@@ -135,20 +124,11 @@ class FeatureDecoding:
             return None
         held = value.get("properties")
         properties = held if isinstance(held, dict) else {}
-        made = self._properties(*map(properties.get, self.names)) if self._plain else properties
-        return Row(made, loose_geometry(value.get("geometry")))
+        return Row(self._named.of(properties), loose_geometry(value.get("geometry")))
 
     def columns(self, features: Sequence[Any]) -> dict[str, Sequence[Any]]:
         """The values of each name, None where a feature has none."""
-        if not features:
-            return {name: [] for name in self.names}
-        if not self._plain:
-            plain = [feature.properties or {} for feature in features]
-            return {name: [one.get(name) for one in plain] for name in self.names}
-        empty = self._properties()
-        held: list[Any] = [feature.properties or empty for feature in features]
-        rows = map(msgspec.structs.astuple, held)
-        return dict(zip(self.names, zip(*rows, strict=True), strict=True))
+        return self._named.columns([feature.properties for feature in features])
 
 
 class _Keys(Struct, gc=False):
