@@ -6,7 +6,6 @@ from typing import Any
 
 from dagster import (
     DagsterInstance,
-    DefaultScheduleStatus,
     DefaultSensorStatus,
     ResourceParam,
     RunRequest,
@@ -16,31 +15,23 @@ from dagster import (
     SensorDefinition,
     SensorEvaluationContext,
     SkipReason,
-    define_asset_job,
-    in_process_executor,
     schedule,
     sensor,
 )
 
 from ..assets.collections import COLLECTIONS, JOB
-from ..orchestration.tags import COLLECT, COLLECT_PRIORITY, DEDICATED, KIND_TAG, PRIORITY_TAG, WORKER_TAG
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
 from .partitions import IN_PROGRESS
+from .regular import TAGS, making, own_sources
 
 LOOK_SECONDS = 60
-TAGS = {KIND_TAG: COLLECT, PRIORITY_TAG: COLLECT_PRIORITY}
 
 
 def collections_job() -> Any:
     """The job that makes them."""
-    return define_asset_job(
-        JOB,
-        selection=[COLLECTIONS],
-        tags={**TAGS, WORKER_TAG: DEDICATED},
-        executor_def=in_process_executor,
-        description="Makes the regional files of the latest results, where these have changed.",
-    )
+    about = "Makes the regional files of the latest results, where these have changed."
+    return making(JOB, COLLECTIONS, about, dedicated=True)
 
 
 def collections_schedule(settings: Settings, job: Any) -> ScheduleDefinition:
@@ -51,7 +42,7 @@ def collections_schedule(settings: Settings, job: Any) -> ScheduleDefinition:
         cron_schedule=settings.collect_schedule,
         execution_timezone="UTC",
         job=job,
-        default_status=DefaultScheduleStatus.RUNNING if settings.sources else DefaultScheduleStatus.STOPPED,
+        default_status=own_sources(settings),
         description="Makes the regional files of what the sources' latest results are by then.",
     )
     def nightly(context: ScheduleEvaluationContext, workplace: ResourceParam[Workplace]) -> RunRequest | SkipReason:

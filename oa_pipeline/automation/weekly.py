@@ -12,7 +12,6 @@ from dagster import (
     AssetObservation,
     AssetSpec,
     DagsterInstance,
-    DefaultScheduleStatus,
     DefaultSensorStatus,
     ResourceParam,
     RunRequest,
@@ -28,6 +27,7 @@ from dagster import (
 
 from ..orchestration.workplace import Workplace
 from ..settings import Settings
+from .regular import own_sources
 
 TOLD_SECONDS = 60  # between two events about a set's progress
 LATE = timedelta(minutes=10)  # runs of a set that ended are taken out of the queue, should any come late
@@ -53,7 +53,7 @@ def set_schedule(settings: Settings, jobs: Any) -> ScheduleDefinition:
         cron_schedule=settings.set_schedule,
         execution_timezone="UTC",
         job=jobs,
-        default_status=DefaultScheduleStatus.RUNNING if settings.sources else DefaultScheduleStatus.STOPPED,
+        default_status=own_sources(settings),
         description="Opens the weekly set. It starts no run itself: the sensor `feed` does, as there is room.",
     )
     def begin(context: ScheduleEvaluationContext, workplace: ResourceParam[Workplace]) -> SkipReason:

@@ -11,10 +11,10 @@ import secrets
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ..errors import OAError
 from ..ledger import assignments, heartbeats
 from ..ledger.assignments import Assignment
 from ..ledger.bell import Bell
+from .again import tried_again
 from .code import fingerprint
 from .endings import Ended, rescue, settle
 from .host import Host
@@ -78,6 +79,10 @@ class Clock:
         self.due[what] = now + every
         return True
 
+    def put_off(self, what: str, seconds: float) -> None:
+        """It is time in so many seconds, and not before."""
+        self.due[what] = self.now() + seconds
+
     def hasten(self, what: str) -> None:
         """It is time now."""
         self.due.pop(what, None)
@@ -130,20 +135,9 @@ class Worker:
             ("housekeeping", HOUSEKEEPING_SECONDS, self._housekeeping),
         ):
             if self._clock.strikes(what, every):
-                with self._said(what):
+                with tried_again(what, log, partial(self._clock.put_off, what, AGAIN_SECONDS)):
                     do()
         self._put_down()
-
-    @contextmanager
-    def _said(self, what: str) -> Iterator[None]:
-        from dagster import DagsterError
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            yield
-        except (OAError, DagsterError, SQLAlchemyError) as error:
-            log.warning("%s failed and is tried again: %s", what, error)
-            self._clock.due[what] = self._clock.now() + AGAIN_SECONDS
 
     # parents
 

@@ -10,17 +10,16 @@ import logging
 import random
 import select
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ...aws import group as groups
 from ...aws.telling import put_metrics, tell
-from ...errors import OAError
 from ...ledger.charge import Charge
 from ...orchestration.launching import dedicated
+from ..again import tried_again
 from ..signals import Told
 from . import facts
 from .decision import Memory, Rules, decide, unheard
@@ -93,7 +92,7 @@ class Loop:
         if not held:
             return False
         work: list[facts.Work] = []
-        with self._said("asking what waits"):
+        with tried_again("asking what waits", log):
             work.append(facts.work(self._dagster, self._engine, self._silent))
         for found in work:
             self._see_to(found)
@@ -103,15 +102,15 @@ class Loop:
         settings = self._settings
         log.info("%s", ", ".join(f"{name} {count}" for name, count in work.metrics().items()))
         if settings.cloudwatch_namespace:
-            with self._said("metrics"):
+            with tried_again("metrics", log):
                 put_metrics(settings.cloudwatch_namespace, work.metrics())
         if settings.ec2_group:
-            with self._said("the pool's size"):
+            with tried_again("the pool's size", log):
                 self._fit(work)
         if settings.ec2_launch_template:
-            with self._said("instances of single runs"):
+            with tried_again("instances of single runs", log):
                 dedicated.tend(self._engine, self._dagster, settings)
-        with self._said("notices"):
+        with tried_again("notices", log):
             self._notices.look(work, self._clock())
 
     def _fit(self, work: facts.Work) -> None:
@@ -142,13 +141,3 @@ class Loop:
     def _tell(self, subject: str, body: str) -> None:
         if self._settings.sns_topic:
             tell(self._settings.sns_topic, subject, body)
-
-    @contextmanager
-    def _said(self, what: str) -> Iterator[None]:
-        from dagster import DagsterError
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            yield
-        except (OAError, DagsterError, SQLAlchemyError) as error:
-            log.warning("%s failed and is tried again: %s", what, error)
