@@ -56,12 +56,6 @@ CSV = {"format": "csv", "lon": "x", "lat": "y", "number": "n", "street": "s"}
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
-
-
-@pytest.fixture
 def workplace(database: str, tmp_path: Path) -> Workplace:
     return Workplace(
         Settings(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +22,6 @@ from oa_pipeline.ledger.jobs import NewJob, NewMember
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import Ending, Opening, Ticket, end_run, open_run
 from oa_pipeline.ledger.tables import JobStatus, RunStatus
-from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.orchestration.launcher import Ec2RunLauncher
 from oa_pipeline.orchestration.tags import PROPOSALS
 from oa_pipeline.orchestration.version import code_version
@@ -127,19 +125,11 @@ class Desk:
 
 
 @pytest.fixture
-def instance(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    monkeypatch.setenv("OA_DATABASE_URL", database)
-    with DagsterInstance.ephemeral() as made:
-        coordinator, launcher = CapacityRunCoordinator.from_config_value(None, {}), Ec2RunLauncher()
-        for part in (coordinator, launcher):
-            part.register_instance(made)
-        made._run_coordinator, made._run_launcher = coordinator, launcher
-        yield made
-
-
-@pytest.fixture
-def desk(instance: DagsterInstance, engine: sa.Engine) -> Desk:
-    return Desk(instance, engine, Queue(instance))
+def desk(coordinated: DagsterInstance, engine: sa.Engine) -> Desk:
+    launcher = Ec2RunLauncher()
+    launcher.register_instance(coordinated)
+    coordinated._run_launcher = launcher
+    return Desk(coordinated, engine, Queue(coordinated))
 
 
 def test_each_data_source_is_asked_for_once_before_everything_else(desk: Desk) -> None:

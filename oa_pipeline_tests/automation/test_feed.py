@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +32,6 @@ from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.ledger.runs import Ending, Opening, end_run, open_run
 from oa_pipeline.ledger.sets import Member, NewSet, open_set
 from oa_pipeline.ledger.tables import RunStatus, SetStatus
-from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.publishers import Queue, key
@@ -41,16 +39,6 @@ from oa_pipeline_tests.workers.system import remote_origin
 
 NOW = datetime(2026, 3, 6, 21, tzinfo=UTC)
 FAILED = "Could not download source data"
-
-
-@pytest.fixture
-def instance(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    monkeypatch.setenv("OA_DATABASE_URL", database)
-    with DagsterInstance.ephemeral() as made:
-        coordinator = CapacityRunCoordinator.from_config_value(None, {})
-        coordinator.register_instance(made)
-        made._run_coordinator = coordinator
-        yield made
 
 
 @dataclass
@@ -139,9 +127,9 @@ class Office:
 
 
 @pytest.fixture
-def office(instance: DagsterInstance, engine: sa.Engine, database: str, tmp_path: Path) -> Office:
+def office(coordinated: DagsterInstance, engine: sa.Engine, database: str, tmp_path: Path) -> Office:
     workplace = Workplace(Settings(home=tmp_path, database_url=database))
-    return Office(instance, engine, workplace, Queue(instance))
+    return Office(coordinated, engine, workplace, Queue(coordinated))
 
 
 # ---- the drip ----------------------------------------------------------------------------------------------

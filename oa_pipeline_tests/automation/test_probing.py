@@ -22,7 +22,6 @@ from oa_pipeline.ledger import heartbeats, members, queries, sets
 from oa_pipeline.ledger.heartbeats import Beat
 from oa_pipeline.ledger.tables import SetStatus
 from oa_pipeline.orchestration import workplace as places
-from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.publishers import Publishers, declare, key
@@ -38,16 +37,6 @@ def one_converter() -> Iterator[None]:
         places.share_converter(converter)
         yield
         places._shared.clear()
-
-
-@pytest.fixture
-def instance(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    monkeypatch.setenv("OA_DATABASE_URL", database)
-    with DagsterInstance.ephemeral() as made:
-        coordinator = CapacityRunCoordinator.from_config_value(None, {})
-        coordinator.register_instance(made)
-        made._run_coordinator = coordinator
-        yield made
 
 
 @pytest.fixture
@@ -137,8 +126,8 @@ class Weeks:
 
 
 @pytest.fixture
-def weeks(workplace: Workplace, instance: DagsterInstance) -> Weeks:
-    return Weeks(workplace, instance)
+def weeks(workplace: Workplace, coordinated: DagsterInstance) -> Weeks:
+    return Weeks(workplace, coordinated)
 
 
 def test_the_second_of_two_sets_in_a_row_re_uses_what_has_not_changed(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,12 +23,6 @@ from oa_pipeline_tests.mapless import MAPLESS
 
 NOW = datetime(2026, 3, 6, 21, tzinfo=UTC)
 PERSON = Asked("somebody")
-
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +15,6 @@ from oa_pipeline.orchestration import dagster_private as private
 from oa_pipeline.orchestration.coordinator import CapacityRunCoordinator
 from oa_pipeline.sources.hosts import host_of
 from oa_pipeline_tests.workers.system import remote_origin
-
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -33,12 +32,6 @@ from oa_pipeline_tests.workers.system import remote_origin
 
 RUNNING, NOT_FOUND = private.WorkerStatus.RUNNING, private.WorkerStatus.NOT_FOUND
 OWN = {"oa/worker": "dedicated"}
-
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
@@ -22,12 +20,6 @@ RUNNING, NOT_FOUND, FAILED = (
     private.WorkerStatus.NOT_FOUND,
     private.WorkerStatus.FAILED,
 )
-
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from oa_pipeline.errors import PublishError
 from oa_pipeline.ledger import builds
 from oa_pipeline.ledger.tables import RunStatus, partitions, runs
 from oa_pipeline.publish.prune import Pruned, Share, Wish, lines, prune
-from oa_pipeline.publish.store import Store, open_store
+from oa_pipeline.publish.store import Store
 from oa_pipeline_tests.ledger.life import declare, propose, run
 
 DAY = timedelta(days=1)
@@ -22,14 +22,6 @@ NOW = datetime.now(UTC)
 LATER = NOW + 200 * DAY
 A = "us/ca/a/addresses/city"
 OLD = "neither young nor its month's last good result"
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return open_store(str(tmp_path / "store"))
-    endpoint = request.getfixturevalue("s3_server")
-    return open_store(f"s3://{request.getfixturevalue('bucket')}/p", endpoint=endpoint)
 
 
 def put(store: Store, key: str, data: bytes = b"12345") -> None:

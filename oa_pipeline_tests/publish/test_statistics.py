@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from oa_pipeline.ledger import builds, statistics
 from oa_pipeline.ledger.sets import Member, NewSet, end_set, open_set
 from oa_pipeline.ledger.tables import RunStatus, SetStatus
 from oa_pipeline.publish.statistics import changed_since, publish_statistics
-from oa_pipeline.publish.store import Store, open_store
+from oa_pipeline.publish.store import Store
 from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 A, B, C = "us/ca/a/addresses/city", "us/ca/b/addresses/city", "us/ca/c/addresses/city"
@@ -23,14 +22,6 @@ A_BUILDINGS = "us/ca/a/buildings/city"
 WEEK = timedelta(days=7)
 FAILED, GOOD = RunStatus.FAILED, RunStatus.SUCCEEDED
 TIMES = {"seconds": {"download": 2.0, "convert": 5.0, "total": 8.0}}
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return open_store(str(tmp_path / "store"))
-    endpoint = request.getfixturevalue("s3_server")
-    return open_store(f"s3://{request.getfixturevalue('bucket')}/p", endpoint=endpoint)
 
 
 def a_set(engine: sa.Engine, week: int, results: dict[str, Any], *, only: str = "", complete: bool = True) -> int:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from oa_pipeline.convert.outputs.csvzip import CsvZipWriter, Readme
 from oa_pipeline.ledger.tables import RunStatus, runs
-from oa_pipeline.publish.store import Store, open_store
+from oa_pipeline.publish.store import Store
 from oa_pipeline.publish.tiles.index import Indexed, index_tiles
 from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.convert.outputs.conftest import MakeBlock, block
@@ -82,14 +82,6 @@ class World:
 
 
 MakeWorld = Callable[[Store], World]
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return open_store(str(tmp_path / "store"))
-    endpoint = request.getfixturevalue("s3_server")
-    return open_store(f"s3://{request.getfixturevalue('bucket')}/p", endpoint=endpoint)
 
 
 @pytest.fixture

@@ -25,12 +25,6 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as made:
-        yield made
-
-
-@pytest.fixture
 def time() -> list[float]:
     return [1000.0]
 
