@@ -1,12 +1,9 @@
-"""Requests: redirects, headers, statuses, tries, certificates, and what they may cost."""
+"""Requests: redirects, headers, statuses, tries."""
 
 # ruff: noqa: SIM117 - a server's block around a client's reads better than one of many lines
 
 from __future__ import annotations
 
-import gzip
-import threading
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -15,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from oa_pipeline.errors import FetchError, OverBudget, Oversized, Refused, SourceError, Truncated
+from oa_pipeline.errors import FetchError, Refused, SourceError
 from oa_pipeline.fetch.guard import Guard
-from oa_pipeline.fetch.hosts import Hosts
 
 from ..certificates import Authority
-from ..servers import Liar, Request, Response, answer, drip, endless, hang, reset, serve
+from ..servers import Liar, Request, Response, answer, reset, serve
 from .wishes import HERE, SMALL, Clock, Naps, transport
 
 
@@ -261,183 +257,3 @@ def test_a_server_that_is_not_there_is_tried_again_and_then_told() -> None:
     with transport(sleep=naps) as here, pytest.raises(FetchError, match="nobody answers") as failure:
         here.request("GET", gone.url)
     assert (len(naps.taken), failure.value.retryable) == (SMALL.attempts - 1, True)
-
-
-# ---- budgets --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "raw deflate"])
-def test_a_compressed_answer_is_unpacked(coding: str) -> None:
-    raw = zlib.compressobj(wbits=-15)
-    packed = {
-        "gzip": gzip.compress(b"text"),
-        "x-gzip": gzip.compress(b"te") + gzip.compress(b"xt"),
-        "deflate": zlib.compress(b"text"),
-        "raw deflate": raw.compress(b"text") + raw.flush(),
-    }[coding]
-    with serve(lambda _: Response(body=packed, headers={"Content-Encoding": coding.split()[-1]})) as server:
-        with transport() as here:
-            assert here.request("GET", server.url).body == b"text"
-            assert here.spent.bytes == 4
-
-
-def test_a_coding_that_was_not_asked_for_is_an_error_and_not_data() -> None:
-    with serve(lambda _: Response(body=b"\x8b\x02", headers={"Content-Encoding": "br"})) as server:
-        with transport() as here, pytest.raises(FetchError, match="'br'"):
-            here.request("GET", server.url)
-
-
-def test_a_compressed_answer_that_ends_early_is_not_taken_for_whole() -> None:
-    half = gzip.compress(bytes(range(256)) * 100)[:-20]
-    with Liar(answer(half, length=-1, Content_Encoding="gzip")) as liar, transport() as here:
-        with pytest.raises(Truncated, match="middle"):
-            here.request("GET", liar.url)
-        assert len(liar.requests) == SMALL.attempts
-
-
-def test_one_answer_may_be_no_larger_than_its_reader_can_hold() -> None:
-    with serve(lambda _: Response(body=b"x" * 1001)) as server, transport() as here:
-        assert len(here.request("GET", server.url, max_bytes=1001).body) == 1001
-        with pytest.raises(Oversized, match="1,000 bytes"):
-            here.request("GET", server.url, max_bytes=1000)
-
-
-def test_all_answers_together_cost_no_more_than_the_budget() -> None:
-    with serve(lambda _: Response(body=b"x" * 1000)) as server, transport(budget=replace(SMALL, bytes=2500)) as here:
-        here.request("GET", server.url)
-        here.request("GET", server.url)
-        with pytest.raises(OverBudget, match="OA_DOWNLOAD_MIB"):
-            here.request("GET", server.url)
-
-
-def test_requests_are_counted_and_end() -> None:
-    with serve(lambda _: Response(body=b"x")) as server, transport(budget=replace(SMALL, requests=3)) as here:
-        for _ in range(3):
-            here.request("GET", server.url)
-        with pytest.raises(OverBudget, match="3 requests"):
-            here.request("GET", server.url)
-    assert len(server.log) == 3
-
-
-def test_headers_that_never_end_do_not_hold_the_connection() -> None:
-    slow = drip(b"HTTP/1.1 200 OK\r\nX: ", b"x", every=0.05)
-    with Liar(slow, answer(b"whole")) as liar, transport(budget=replace(SMALL, read_seconds=0.4)) as here:
-        assert here.request("GET", liar.url).body == b"whole"
-
-
-def test_interim_answers_that_never_end_do_not_hold_the_connection() -> None:
-    flood = drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n", every=0.02)
-    with Liar(flood, answer(b"whole")) as liar, transport(budget=replace(SMALL, read_seconds=0.4)) as here:
-        assert here.request("GET", liar.url).body == b"whole"
-
-
-def test_a_silent_server_is_left_after_a_while() -> None:
-    with Liar(hang(b""), answer(b"whole")) as liar, transport(budget=replace(SMALL, read_seconds=0.3)) as here:
-        assert here.request("GET", liar.url).body == b"whole"
-
-
-def test_a_body_without_end_stops_at_the_budget() -> None:
-    with Liar(endless(answer(length=-1), b"x" * 65536)) as liar, transport() as here, pytest.raises(OverBudget):
-        here.request("GET", liar.url, max_bytes=10**9)
-    assert here.spent.bytes <= SMALL.bytes + 1024 * 1024
-
-
-# ---- certificates ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["expired", "wrong-host", "self-signed"])
-def test_a_bad_certificate_fails_unless_the_host_is_on_the_list(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    authority = Authority(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    with serve(lambda _: Response(body=b"x"), tls=authority.issue(kind)) as server:
-        with transport() as here:
-            with pytest.raises(FetchError, match="certificate") as failure:
-                here.request("GET", server.url)
-            assert here.notes == []
-        assert failure.value.cure
-        assert not failure.value.retryable
-        assert server.log == []
-        with transport(Guard(allow_local=True, unverified_tls_hosts=frozenset({"127.0.0.1"}))) as here:
-            assert here.request("GET", server.url).body == b"x"
-            assert here.notes == ["tls: unverified (127.0.0.1)"]
-
-
-def test_a_good_certificate_of_a_trusted_authority_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = Authority(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    with serve(lambda _: Response(body=b"x"), tls=authority.issue("valid")) as server, transport() as here:
-        assert here.request("GET", server.url).body == b"x"
-        assert here.notes == []
-
-
-def test_a_server_that_does_not_speak_tls_is_told_so() -> None:
-    with Liar(answer(b"plain"), waits=False) as liar, transport() as here:
-        with pytest.raises(FetchError, match="secure connection"):
-            here.request("GET", liar.url.replace("http:", "https:"))
-
-
-# ---- politeness -----------------------------------------------------------------------------------------
-
-
-def most_at_once(hosts: Hosts, count_: int) -> int:
-    busy, most, lock, gate = 0, 0, threading.Lock(), threading.Event()
-
-    def handler(_: Request) -> Response:
-        nonlocal busy, most
-        with lock:
-            busy += 1
-            most = max(most, busy)
-        gate.wait(0.1)
-        with lock:
-            busy -= 1
-        return Response(body=b"x")
-
-    with serve(handler) as server:
-
-        def ask() -> None:
-            with transport(hosts=hosts) as here:
-                here.request("GET", server.url)
-
-        threads = [threading.Thread(target=ask) for _ in range(count_)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(server.log) == count_
-    return most
-
-
-def test_data_sources_of_one_host_share_its_places() -> None:
-    assert most_at_once(Hosts(limit=2), 6) == 2
-
-
-def test_a_host_that_asked_for_a_pause_gets_it_from_everybody_and_others_are_not_concerned() -> None:
-    hosts, naps = Hosts(clock=Clock()), Naps()
-    with serve(lambda _: Response(429, headers={"Retry-After": "30"})) as busy, serve(lambda _: Response()) as idle:
-        with transport(hosts=hosts, sleep=naps) as first, pytest.raises(FetchError):
-            first.request("GET", busy.url, attempts=1)
-        # The name, not the number, is the host here.
-        with transport(hosts=hosts, sleep=naps) as second:
-            second.request("GET", idle.url.replace("127.0.0.1", "localhost"))
-            assert naps.taken == []
-            with pytest.raises(FetchError):
-                second.request("GET", busy.url, attempts=1)
-            assert naps.taken == [30]
-
-
-def test_one_transport_is_used_from_many_threads() -> None:
-    with serve(lambda request: Response(body=request.path.encode())) as server, transport() as here:
-        found: list[bytes] = []
-
-        def ask(number: int) -> None:
-            found.extend(here.request("GET", f"{server.url}/{number}/{n}").body for n in range(10))
-
-        threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(found) == sorted(f"/{a}/{b}".encode() for a in range(4) for b in range(10))
-    assert here.spent.requests == 40

@@ -1,74 +1,21 @@
-"""From deliveries to jobs: a fake GitHub over HTTP, a real ledger, and nothing in between that is not ours."""
+"""From deliveries to jobs."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from oa_pipeline.github.api import GitHub
-from oa_pipeline.github.intake import MOST_A_LOOK, MOST_TRIES, Handled, Intake
+from oa_pipeline.github.intake import MOST_A_LOOK, Handled
 from oa_pipeline.ledger import jobs as ledger
 from oa_pipeline.ledger import outbox
 from oa_pipeline.ledger.deliveries import Delivery, receive
 from oa_pipeline.ledger.tables import deliveries
-from oa_pipeline.settings import Settings
 
-from . import faults
-from .fake import TOKEN, FakeGitHub, Pull
-from .faults import Fault
+from .intaking import A, B, World
 from .sources import source
-
-A, B = "sources/us/ca/a.json", "sources/us/ca/b.json"
-START = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-class World:
-    """GitHub, the ledger, and our look at both."""
-
-    def __init__(self, github: FakeGitHub, api: GitHub, engine: sa.Engine) -> None:
-        self.github, self.api, self.engine = github, api, engine
-        self.now = START
-        self.settings = Settings(github_api=github.url, github_token=TOKEN, public_url="https://results.example")
-
-    def receive(self, event: tuple[str, Any], guid: str = "") -> str:
-        self.now += timedelta(seconds=1)
-        guid = guid or str(uuid.uuid4())
-        sender = event[1].get("sender", {}).get("login", "")
-        receive(self.engine, Delivery(guid, event[0], json.dumps(event[1]).encode(), sender=sender), now=self.now)
-        return guid
-
-    def look(self) -> Handled:
-        return Intake(self.engine, self.settings, lambda: self.api, self.now).take()
-
-    def take(self, event: tuple[str, Any]) -> Handled:
-        self.receive(event)
-        return self.look()
-
-    def reconcile(self) -> Handled:
-        return Intake(self.engine, self.settings, lambda: self.api, self.now).reconcile()
-
-    def job(self, pull: Pull) -> Any:
-        return ledger.of_pull_request(self.engine, pull.number)[0]
-
-    def owed(self, target: str) -> list[str]:
-        """The statuses that GitHub is owed of a commit, in words."""
-        rows = [row for row in outbox.due(self.engine, now=self.now + timedelta(days=1)) if row["target"] == target]
-        return [f"{row['payload']['state']}: {row['payload']['description']}" for row in rows]
-
-    def delivered(self, guid: str) -> Any:
-        with self.engine.connect() as connection:
-            return connection.execute(sa.select(deliveries).where(deliveries.c.guid == guid)).mappings().one()
-
-
-@pytest.fixture
-def world(github: FakeGitHub, api: GitHub, engine: sa.Engine) -> World:
-    return World(github, api, engine)
 
 
 def test_a_pull_request_becomes_a_job_of_what_it_changes(world: World) -> None:
@@ -280,51 +227,6 @@ def test_more_than_three_hundred_files_of_a_push_are_said_to_be_too_many(world: 
     assert "Too many files" in job["detail"]
 
 
-TROUBLES: dict[str, tuple[Callable[..., Any], float]] = {
-    "bad gateway": (faults.status(502), 10),
-    "a cut line": (faults.cut, 10),
-    "a secondary limit": (faults.secondary_limit(77), 77),
-}
-
-
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_while_github_is_in_trouble_a_delivery_waits_as_told(world: World, trouble: str) -> None:
-    how, wait = TROUBLES[trouble]
-    pull = world.github.open_pull({A: source("city")})
-    guid = world.receive(world.github.pull_event(pull))
-    world.github.faults.append(Fault(how))
-
-    assert world.look().put_off == 1
-    assert world.delivered(guid)["try_at"] == world.now + timedelta(seconds=wait)
-    assert world.look() == Handled()
-    world.now += timedelta(seconds=wait)
-    assert len(world.look().jobs) == 1
-
-
-def test_after_many_tries_a_delivery_is_given_up_and_says_why(world: World) -> None:
-    world.github.faults.append(Fault(faults.status(502), times=1000))
-    guid = world.receive(world.github.pull_event(world.github.open_pull({A: source("city")})))
-
-    for _ in range(MOST_TRIES):
-        world.look()
-        world.now += timedelta(hours=1)
-
-    row = world.delivered(guid)
-    assert row["status"] == "failed"
-    assert "502" in row["detail"]
-
-
-def test_a_lost_webhook_is_not_a_lost_pull_request(world: World) -> None:
-    seen, lost = world.github.open_pull({A: source("city")}), world.github.open_pull({B: source("city")})
-    world.take(world.github.pull_event(seen))
-
-    done = world.reconcile()
-
-    assert done.jobs == (world.job(lost)["id"],)
-    assert world.job(lost)["event"] == "reconciled"
-    assert world.reconcile().jobs == ()
-
-
 def test_an_author_with_many_pull_requests_waits_for_those_with_few(world: World) -> None:
     for _ in range(MOST_A_LOOK * 2):
         world.receive(world.github.pull_event(world.github.open_pull({"README.md": "x"}, author="busy"), "opened"))
@@ -353,44 +255,6 @@ def test_among_a_thousand_pull_requests_of_one_author_another_is_served_at_the_n
     with world.engine.connect() as connection:
         left = connection.scalar(sa.select(sa.func.count()).where(deliveries.c.status == "received"))
     assert left == 1001 - MOST_A_LOOK
-
-
-def test_when_github_asks_for_a_pause_nothing_is_asked_before_it_is_over(world: World) -> None:
-    for letter in "abc":
-        world.receive(world.github.pull_event(world.github.open_pull({A: source("city")}, author=letter)))
-    world.github.faults.append(Fault(faults.secondary_limit(77), times=1000))
-
-    world.look()
-    asked = len(world.github.requests)
-    world.now += timedelta(seconds=70)
-    world.look()
-
-    assert len(world.github.requests) == asked
-    world.github.faults.clear()
-    world.now += timedelta(seconds=10)
-    assert len(world.look().jobs) == 3
-
-
-def test_a_delivery_over_which_our_code_stumbles_holds_up_no_other_and_is_given_up_in_the_end(world: World) -> None:
-    name, payload = world.github.pull_event(world.github.open_pull({A: source("city")}, author="first"))
-    bad = world.receive((name, payload))
-    world.github.pulls[payload["number"]].base = 7  # type: ignore[assignment]  # what GitHub would never say
-    fine = world.github.open_pull({B: source("city")}, author="second")
-    world.receive(world.github.pull_event(fine))
-
-    assert len(world.look().jobs) == 1
-    for _ in range(MOST_TRIES):
-        world.now += timedelta(hours=1)
-        world.look()
-    assert world.delivered(bad)["status"] == "failed"
-
-
-def test_a_payload_that_is_no_event_is_rejected_and_holds_up_nothing(world: World) -> None:
-    guid = world.receive(("pull_request", {"action": "opened"}))
-    pull = world.github.open_pull({A: source("city")})
-
-    assert len(world.take(world.github.pull_event(pull)).jobs) == 1
-    assert world.delivered(guid)["status"] == "rejected"
 
 
 def test_a_delivery_is_looked_at_once(world: World) -> None:

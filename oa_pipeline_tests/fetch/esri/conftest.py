@@ -18,6 +18,9 @@ from oa_pipeline.fetch.model import Budget, Fetched, OnProgress
 from oa_pipeline.fetch.transport import Transport
 from oa_pipeline.sources.model import Coverage, DataSource, Layer, Licence, Protocol
 
+NO_PAGES = {"advancedQueryCapabilities": None}
+NO_STATISTICS = {**NO_PAGES, "supportsStatistics": False}
+
 
 def data_source(url: str) -> DataSource:
     """A data source of an ArcGIS layer."""
