@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from werkzeug.http import http_date
 
 from ..errors import PublishError
 from ..ledger.version import EPOCH, DataVersion, data_version
 from .asking import values
-from .endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form, twin_path
+from .endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Form, NotFound, twin_path
 from .forms import link_header, page_form
 from .keeping import Page
 from .rendering import moment
@@ -139,7 +140,7 @@ def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:
         tag=tag,
         modified=_modified(asked.version, asked.now),
         made=time.time(),
-        links=link_header(answer),
+        links=link_header(answer, asked.endpoint.extension(form)),
         filename=form.filename,
     )
 
@@ -179,10 +180,20 @@ def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float)
 
 
 def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> str:
-    """Where it leads; who asked for a twin of a page is led to the other page's twin."""
-    extension = next((name for name, twin in endpoint.twins.items() if twin is form), "")
+    """Where it leads; who asked for a twin of a page is led to the other page's twin.
+
+    Raises NotFound where the other page has none of that kind.
+    """
+    extension = endpoint.extension(form)
+    if not extension:
+        return answer.location
     path, mark, query = answer.location.partition("?")
-    return f"{twin_path(path, extension)}{mark}{query}" if extension else answer.location
+    other = twin_path(path, extension)
+    if not current_app.url_map.bind("").test(unquote(other)):
+        raise NotFound(
+            "There is nothing at this address.", cure=f"{answer.location} has no twin that ends in .{extension}"
+        )
+    return f"{other}{mark}{query}"
 
 
 def led_to(location: str, status: int, cache: str) -> Response:

@@ -18,8 +18,9 @@ from ..errors import OAError
 from ..ledger.standing import standing
 from ..ledger.version import DataVersion
 from ..sources.hosts import host_of
-from .places import named, place
+from .places import called, named, place
 from .rendering import days_between
+from .searching import folded
 from .terms import terms_of
 
 if TYPE_CHECKING:
@@ -113,12 +114,13 @@ def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standi
 
 
 def _standing(one: dict[str, Any], now: datetime) -> Standing:
-    data, where = one.pop("data"), place(one["source"], one.pop("places"))
+    data, declared = one.pop("data"), one.pop("places")
+    where = place(one["source"], declared)
     return Standing(
         **one,
         state=state_of(one["status"], one["good_at"], now),
         area=one["source"].partition("/")[0],
-        words=" ".join((one["key"], one["attribution_name"] or "", *named(where))).casefold(),
+        words=folded(" ".join((one["key"], one["attribution_name"] or "", *named(where), called(declared)))),
         host=host_of(data),
         country=where.country,
         us_state=where.state,

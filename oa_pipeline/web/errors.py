@@ -52,9 +52,8 @@ def worded(status: HTTPStatus, message: str, detail: str = "") -> Response:
     code = status.phrase.lower().replace(" ", "_")
     if _for_people():
         names: dict[str, Any] = {"title": status.phrase, "message": message, "detail": detail}
-        response = Response(
-            current_app.config["SITE"].templates.render("error.html", **names), content_type="text/html"
-        )
+        text = current_app.config["SITE"].templates.render("error.html", **names)
+        response = Response(text, content_type="text/html; charset=utf-8")
     else:
         said = {"code": code, "message": message}
         response = jsonify(error=said if request.path == "/hook" else {**said, "detail": detail})

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..sources.model import Layer
 from .endpoints import Parameter
+from .searching import words
 
 
 class Searched(Protocol):
@@ -15,7 +16,7 @@ class Searched(Protocol):
 
     @property
     def words(self) -> str:
-        """In small letters."""
+        """As `folded` writes them."""
 
 
 T = TypeVar("T")
@@ -23,14 +24,14 @@ S = TypeVar("S", bound=Searched)
 LAYERS = tuple(str(layer) for layer in Layer)
 LAYER = Parameter("layer", "one layer", allowed=LAYERS)
 COUNTRY = Parameter("country", "the first part of the path: a country's code", most=40)
-SEARCH = Parameter("q", "words of the key, or of the names of its publisher, country or state")
+SEARCH = Parameter("q", "words of the key, or of the names of its publisher, county, state or country")
 Kinds = Mapping[str, Callable[[T], str]]  # by the parameter's name: which of its values a row has
 
 
 def holding(rows: Sequence[S], text: str) -> Sequence[S]:
     """The rows that have every word of the text."""
-    words = text.casefold().split()
-    return [one for one in rows if all(word in one.words for word in words)] if words else rows
+    wanted = words(text)
+    return [one for one in rows if all(word in one.words for word in wanted)] if wanted else rows
 
 
 def chosen(rows: Sequence[T], kinds: Kinds[T], asked: Mapping[str, Any], *, but: str = "") -> Sequence[T]:

@@ -18,6 +18,7 @@ from markupsafe import escape
 from .endpoints import Answer, Asked, Form, Link, twin_path
 from .rendering import iso
 
+PARTS = frozenset({"next", "prev"})  # of links: those that lead through a table
 JSON, GEOJSON, ATOM = "application/json", "application/geo+json", "application/atom+xml"
 CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
 # What XML 1.0 cannot hold, however it is written.
@@ -70,7 +71,7 @@ def json_form() -> Form:
     """The answer's data, as it is."""
 
     def write(answer: Answer, asked: Asked) -> str:
-        more = {link.rel: asked.site.url(_other(link, "json")) for link in answer.links if link.rel in {"next", "prev"}}
+        more = {link.rel: asked.site.url(_other(link, "json")) for link in answer.links if link.rel in PARTS}
         return json_text({**answer.data, **more})
 
     return Form(JSON, write)
@@ -186,12 +187,13 @@ def _page(answer: Answer, asked: Asked) -> str:
 
 def _other(link: Link, extension: str) -> str:
     path, mark, query = link.href.partition("?")
-    return twin_path(path, extension) + mark + query
+    return (twin_path(path, extension) if extension else path) + mark + query
 
 
-def link_header(answer: Answer) -> str:
-    """The value of the header Link: where the table goes on."""
-    return ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in answer.links if link.rel in {"next", "prev"})
+def link_header(answer: Answer, extension: str = "") -> str:
+    """The value of the header Link: where the table goes on, in the form of this extension as well."""
+    found = ((link.rel, _other(link, extension)) for link in answer.links if link.rel in PARTS)
+    return ", ".join(f'<{href}>; rel="{rel}"' for rel, href in found)
 
 
 __all__ = [

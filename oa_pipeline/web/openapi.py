@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import __version__
 from .endpoints import Endpoint, Field, Form, Kind, Parameter, twin_path
+from .forms import PARTS
 
-PARTS = frozenset({"next", "prev"})  # there only where a table goes on
 PAGE = "text/html; charset=utf-8"
 _RULE = re.compile(r"<(?:\w+:)?(\w+)>")
 _TYPES: Mapping[Kind, Mapping[str, Any]] = {
@@ -106,7 +106,7 @@ def schema(endpoint: Endpoint) -> dict[str, Any]:
 def _object(fields: Sequence[Field]) -> dict[str, Any]:
     return {
         "type": "object",
-        "required": [one.name for one in fields if one.name not in PARTS],
+        "required": [one.name for one in fields if one.name not in PARTS],  # these only where a table goes on
         "properties": {one.name: {**_TYPES[one.kind], "description": one.doc} for one in fields},
     }
 

@@ -9,6 +9,7 @@ from ..maps.boundaries.codes import NAMES
 from ..maps.places import geoid_of, place_of
 from ..sources.coverage import geoid_kind, iso_code, iso_known
 
+LONGEST_NAME = 100  # characters of a name that a source gives
 _NAMES = """
 AL Alabama, AK Alaska, AZ Arizona, AR Arkansas, CA California, CO Colorado, CT Connecticut, DE Delaware,
 DC District of Columbia, FL Florida, GA Georgia, HI Hawaii, ID Idaho, IL Illinois, IN Indiana, IA Iowa, KS Kansas,
@@ -40,6 +41,13 @@ def place(source: str, declared: Mapping[str, Any] | None) -> Place:
 def named(where: Place) -> tuple[str, str]:
     """The names, in English, of its country and of its state; empty where there is none."""
     return NAMES.get(where.country, ""), STATE_NAMES.get(where.state, "")
+
+
+def called(declared: Mapping[str, Any] | None) -> str:
+    """What its county or town is called by the census, as the source says; empty where it does not."""
+    census = (declared or {}).get("US Census")
+    name = census.get("name") if isinstance(census, Mapping) else None
+    return name[:LONGEST_NAME] if isinstance(name, str) else ""
 
 
 def _how(declared: Mapping[str, Any], country: str) -> str:

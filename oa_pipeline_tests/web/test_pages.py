@@ -142,6 +142,35 @@ def test_half_a_name_is_no_folder(reader: FlaskClient, address: str) -> None:
     assert reader.get(address, headers=BROWSER).status_code == 404
 
 
+def test_who_asks_for_a_form_of_a_folder_that_its_list_has_not_is_not_led_astray(reader: FlaskClient) -> None:
+    answer = reader.get("/sources/us.atom")
+
+    assert answer.status_code == 404
+    assert ".atom" in answer.get_json()["error"]["detail"]
+
+
+def test_where_nothing_is_found_it_is_said_where_else_to_look(reader: FlaskClient) -> None:
+    document = page(reader, "/sources/?q=nothing-of-that-name")
+
+    assert "/coverage/" in document.links()
+    assert "one source may hold the whole of it" in document.all("main")[0].text
+
+
+@pytest.mark.parametrize("form", ["", ".json", ".csv", ".geojson"])
+def test_each_form_of_a_list_goes_on_in_its_own_form(reader: FlaskClient, form: str) -> None:
+    there = []
+    address = f"/sources{form or '/'}?per=5"
+    while address:
+        answer = reader.get(address)
+        assert answer.status_code == 200
+        there.append(answer.mimetype)
+        linked = re.search('<([^>]+)>; rel="next"', answer.headers.get("Link", ""))
+        address = linked[1] if linked else ""
+
+    assert len(there) == 2
+    assert len(set(there)) == 1
+
+
 def test_data_sources_are_found_by_what_their_licence_asks(reader: FlaskClient) -> None:
     every = reader.get("/sources.json").get_json()
     counts = every["facets"]["terms"]
@@ -267,6 +296,7 @@ def test_a_run_page_shows_files_relatives_and_the_sample(reader: FlaskClient, fi
         ("country=at&sort=name&order=down", ["at/wien/addresses/city", "at/graz/addresses/city"]),
         ("sort=rows&order=down&per=2", [KEY, "de/berlin/buildings/city"]),
         ("q=nothing-of-that-name", []),
+        ("q=Al%C3%A1meda,%20CA;%20addresses.", [KEY]),
         ("unknown=1&utm_source=x&country=de", ["de/berlin/buildings/city"]),
     ],
 )

@@ -22,6 +22,11 @@ def _fragment(answer: Answer, asked: Asked) -> str:
     return asked.site.templates.render("sample.html", columns=answer.only_page["columns"])
 
 
+def run_dotmap(asked: Asked) -> Elsewhere:
+    """Leads to the map of a run."""
+    return Elsewhere(f"/runs/{asked['number']}/map/")
+
+
 def dashboard(asked: Asked) -> Elsewhere:
     """Leads to the statistics."""
     return Elsewhere("/statistics/")
@@ -36,6 +41,16 @@ ENDPOINTS = (
         form=Form("text/html; charset=utf-8", _fragment),
         parameters=(NUMBER,),
         example="/runs/1/sample.html",
+        listed=False,
+    ),
+    Endpoint(
+        "/runs/<number>/dotmap/index.html",
+        "Dotmap of a run",
+        "Now its map.",
+        run_dotmap,
+        parameters=(NUMBER,),
+        cache=Cache.FIXED,
+        example="/runs/1/dotmap/index.html",
         listed=False,
     ),
     Endpoint("/dashboard", "Dashboard", "Now the statistics.", dashboard, cache=Cache.FIXED, listed=False),

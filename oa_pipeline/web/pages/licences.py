@@ -13,6 +13,7 @@ from ..facets import COUNTRY, LAYER, chosen, facet, holding
 from ..forms import csv_form, json_form, text_form
 from ..ordering import OTHER_PARTS, ordered_by, part_asked
 from ..rendering import plain
+from ..searching import folded
 from ..software import software
 from ..terms import TERMS, terms_of
 
@@ -41,7 +42,7 @@ class Terms:
     @property
     def words(self) -> str:
         """What a search looks through."""
-        return f"{self.licence}\t{self.attribution_name}".casefold()
+        return folded(f"{self.licence}\t{self.attribution_name}")
 
     @property
     def name(self) -> str:
