@@ -1,55 +1,24 @@
 """What a process says, without the secrets that it knows: its log, its tracebacks, its notices.
 
-Secrets are known by their place (the password of an address, the value of a token-like key) and by their value: those
-of this process's settings and AWS keys are masked wherever they stand.
+Secrets are known by their place (the password of an address, the value of a token-like key) and by their value: what
+this process holds of them is masked wherever it stands.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import os
-import re
 import sys
-from collections.abc import Iterator
-from dataclasses import fields
-from functools import lru_cache
-from urllib.parse import quote, quote_plus, unquote
 
-from .fetch.redact import MASK, redact
-from .settings import Settings
+from .fetch.redact import redact
+from .known_secrets import known
 
-SHORTEST = 6  # what is shorter is found in any text
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
-_SETTINGS = tuple(f"OA_{f.name.upper()}" for f in fields(Settings) if f.metadata["secret"])
-_OTHERS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "PGPASSWORD")
-_PASSWORD = re.compile(r"://[^/?#@:\s]*:([^@]+)@")
 
 
 def masked(text: str) -> str:
-    """`text` without passwords, the values of token-like keys, and whatever is secret in this process's environment."""
-    held = tuple(os.environ.get(name, "") for name in (*_SETTINGS, *_OTHERS))
-    addresses = tuple(value for name, value in os.environ.items() if name.startswith("OA_") and "@" in value)
-    known = _known(held, addresses)
-    return redact(known.sub(MASK, text) if known else text)
-
-
-@lru_cache(maxsize=8)
-def _known(held: tuple[str, ...], addresses: tuple[str, ...]) -> re.Pattern[str] | None:
-    values = {
-        form for one in _values(held, addresses) for form in (one, quote(one), quote(one, safe=""), quote_plus(one))
-    }
-    longest_first = sorted((one for one in values if len(one) >= SHORTEST), key=lambda one: (-len(one), one))
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-
-def _values(held: tuple[str, ...], addresses: tuple[str, ...]) -> Iterator[str]:
-    for value in held:
-        yield value
-        yield from (part.strip() for part in value.split(","))
-    for address in addresses:
-        for password in _PASSWORD.findall(address):
-            yield from (password, unquote(password))
+    """`text` without passwords, the values of token-like keys, and whatever this process knows to be secret."""
+    return redact(known().masked(text))
 
 
 class Masked(logging.Formatter):

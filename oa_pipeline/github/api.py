@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..errors import SettingsError
+from ..known_secrets import learn, lines_of
 from ..settings import Settings
 from ..text import one_line
 from .records import Annotation, Changed, Comment, Comparison, Entry, GitHubError, Head, Pull
@@ -73,13 +74,14 @@ class GitHub:
                 cure = "set OA_GITHUB_APP_ID and OA_GITHUB_APP_KEY, or OA_GITHUB_CHECKS=0"
                 raise SettingsError("OA_GITHUB_CHECKS=1 needs a GitHub App", cure=cure)
             raise SettingsError("GitHub cannot be asked", cure="set OA_GITHUB_TOKEN, or OA_GITHUB_APP_ID and _APP_KEY")
-        key = _private_key(settings.github_app_key)
-        app = Auth.AppAuth(settings.github_app_id, key)
+        from .app import App, Installation
+
+        app = App(settings.github_app_id, _private_key(settings.github_app_key))
         owner, _, name = settings.repository.partition("/")
         installation = _guarded(
             "installation", lambda: GithubIntegration(auth=app, **options).get_repo_installation(owner, name)
         )
-        return cls(Github(auth=app.get_installation_auth(installation.id), **options), settings.repository)
+        return cls(Github(auth=Installation(app, installation.id), **options), settings.repository)
 
     # reading
 
@@ -254,11 +256,13 @@ class GitHub:
 
 def _private_key(name: str) -> str:
     try:
-        return Path(name).read_text("ascii")
+        key = Path(name).read_text("ascii")
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"the GitHub App's private key cannot be read: {error}", cure="OA_GITHUB_APP_KEY names its .pem file"
         ) from error
+    learn(*lines_of(key))
+    return key
 
 
 def _guarded(what: str, call: Any) -> Any:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..errors import PublishError
 from ..text import clean_json
+from .masking import mask_writes
 from .urls import normalised
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def ledger_engine(url: str) -> sa.Engine:
 @lru_cache(maxsize=16)
 def _engine(url: str, pid: int) -> sa.Engine:
     # The process id is part of the key: a pool inherited through fork would share its sockets with the parent.
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         pool_size=2,
         max_overflow=3,
@@ -57,6 +58,8 @@ def _engine(url: str, pid: int) -> sa.Engine:
             "options": OPTIONS,
         },
     )
+    mask_writes(engine)
+    return engine
 
 
 def reader_engine(url: str) -> sa.Engine:

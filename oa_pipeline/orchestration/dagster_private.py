@@ -28,6 +28,7 @@ from dagster._serdes import ConfigurableClassData as ConfigurableClassData
 from dagster_postgres.storage import DagsterPostgresStorage as DagsterPostgresStorage
 
 from ..errors import SettingsError
+from ..ledger.masking import mask_writes
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -37,7 +38,7 @@ POOL = {"pool_size": 1, "max_overflow": 20, "pool_recycle": 300, "pool_pre_ping"
 
 
 def pool_connections(storage: DagsterPostgresStorage) -> None:
-    """Gives the three parts of a PostgreSQL storage engines that keep one tested connection each.
+    """Gives the three parts of a PostgreSQL storage engines that keep one tested connection each and write no secret.
 
     Also replaces what the webserver does to the same end, whose pool hands out dead connections after a restart.
     """
@@ -63,6 +64,7 @@ def _pool(part: Any, *, statement_timeout: int) -> None:
         connect_args={"options": options, "application_name": "oa_dagster"},
         **POOL,
     )
+    mask_writes(part._engine)
     former.dispose()
 
 

@@ -9,6 +9,7 @@ import pytest
 from oa_pipeline.errors import SettingsError
 from oa_pipeline.github.api import GitHub
 from oa_pipeline.github.records import Annotation, GitHubError
+from oa_pipeline.masked import masked
 from oa_pipeline.settings import Settings
 
 from . import faults
@@ -175,6 +176,12 @@ def test_a_github_app_asks_with_a_token_of_its_installation(github: FakeGitHub, 
 
     assert GitHub.from_settings(settings).default_branch() == "master"
     assert any(r.path.endswith("/access_tokens") for r in github.requests)
+
+    given = max(github.tokens - {TOKEN})
+    signed = [r.headers["authorization"].partition(" ")[2] for r in github.requests if r.path.startswith("/app")]
+    lines = [line for line in place.read_text().splitlines() if not line.startswith("-")]
+    for secret in (given, *signed, *lines):
+        assert masked(f"refused: {secret}.") == "refused: ***."
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(github_app_id="1", github_app_key="/nowhere/key.pem")])
