@@ -63,13 +63,18 @@ def publish_coverage(
     force: bool = False,
     say: Say = lambda what, done, of: None,
 ) -> Drawn:
-    """Draws and counts what has changed since the last time. Raises PublishError; what was current then still is."""
+    """Draws and counts what has changed since the last time. Raises PublishError; what was current then still is.
+
+    Where only the copies at the fixed keys had failed, they are made, and nothing is drawn.
+    """
     held = coverage.declared(engine)
     state = {one["key"]: one for one in snapshot.state_to_date(engine)}
     version = fingerprint(held, state)
     due = coverage.sets_without(engine, FIRST, since=now() - SETS_SINCE)
     last = builds.last_published(engine, KIND)
-    if not force and not due and last is not None and last["fingerprint"] == version and last["facts"].get("copied"):
+    if not force and not due and last is not None and last["fingerprint"] == version and _stands(store, last):
+        if not last["facts"].get("copied"):
+            _to_fixed_keys(engine, store, last["id"])
         return _standing(engine, None, version, last["facts"])
     build = builds.begin_build(
         engine,
@@ -85,10 +90,22 @@ def publish_coverage(
         with contextlib.suppress(OAError):  # the first trouble is the one to tell
             builds.fail_build(engine, build, f"{type(error).__name__}: {error}", now=now())
         raise
+    _to_fixed_keys(engine, store, build)
+    return _standing(engine, build, version, facts, picture)
+
+
+def _stands(store: Store, last: Row) -> bool:
+    """Whether nothing is left to do for this build, or its files are there to be copied."""
+    if last["facts"].get("copied"):
+        return True
+    return all(store.exists(f"{KIND}/{last['id']}/{name}") for name in (*PICTURES, GEOJSON))
+
+
+def _to_fixed_keys(engine: Engine, store: Store, build: int) -> None:
+    """Copies the files to where readers of the bucket look for them."""
     for name in (*PICTURES, GEOJSON):
         store.copy(f"{KIND}/{build}/{name}", name)
     builds.add_facts(engine, build, {"copied": True})
-    return _standing(engine, build, version, facts, picture)
 
 
 def changed_since(engine: Engine, now: datetime) -> bool:

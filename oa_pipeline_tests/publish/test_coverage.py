@@ -35,14 +35,6 @@ def small_maps(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(cast(dict[str, projections.View], projections.VIEWS), name, replace(view, width=200))
 
 
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return open_store(str(tmp_path / "store"))
-    endpoint = request.getfixturevalue("s3_server")
-    return open_store(f"s3://{request.getfixturevalue('bucket')}/p", endpoint=endpoint)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "store"))
@@ -277,9 +269,9 @@ def test_a_ledger_without_sources_has_an_empty_map(engine: sa.Engine, folder: St
     assert {one["land_share"] for one in done.countries} == {0.0}
 
 
-def test_fixed_keys_that_were_not_reached_are_reached_the_next_time(
-    engine: sa.Engine, folder: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def unreached(engine: sa.Engine, folder: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that is current and whose files are not at their fixed keys."""
     world(engine)
 
     def broken(*_: object) -> None:
@@ -291,6 +283,25 @@ def test_fixed_keys_that_were_not_reached_are_reached_the_next_time(
             drawn(engine, folder)
     assert not folder.exists("render-world.png")
     assert changed_since(engine, NOW)
+
+
+def test_fixed_keys_that_were_not_reached_are_reached_the_next_time_and_nothing_is_drawn(
+    engine: sa.Engine, folder: Store, unreached: None
+) -> None:
+    said: list[str] = []
+    done = drawn(engine, folder, say=lambda what, *_: said.append(what))
+    assert (done.build, said) == (None, [])
+    newest = builds.newest(engine, "coverage")
+    assert newest is not None
+    assert newest["id"] == 1, "no other build began"
+    for name in NAMES:
+        assert read(folder, name) == read(folder, done.objects[name])
+    assert not changed_since(engine, NOW)
+
+
+def test_what_is_to_be_copied_and_is_gone_is_drawn(engine: sa.Engine, folder: Store, unreached: None) -> None:
+    folder.delete(["coverage/1/render-usa.png"])
     done = drawn(engine, folder)
-    assert read(folder, "render-world.png") == read(folder, done.objects["render-world.png"])
+    assert done.build == 2
+    assert read(folder, "render-usa.png") == read(folder, done.objects["render-usa.png"])
     assert not changed_since(engine, NOW)
