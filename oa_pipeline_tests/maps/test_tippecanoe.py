@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pmtiles.reader import MmapSource, Reader, all_tiles
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.errors import MapError
 from oa_pipeline.maps.tilefile import drops_of, look_into
-from oa_pipeline.maps.tippecanoe import Made, make_tiles, program
+from oa_pipeline.maps.tippecanoe import Made, make_tiles, program, version
 
 ARGUMENTS = ("--layer=dots", "--name=Dots", "--drop-rate=3", "--maximum-zoom=10")
 Make = Callable[..., Made]
@@ -133,6 +134,28 @@ def test_a_program_that_is_not_there_is_named(make: Make, tmp_path: Path) -> Non
         make([LINES], path=str(tmp_path / "nowhere"))
     assert "OA_TIPPECANOE" in caught.value.cure
     assert program().is_file()
+
+
+def test_a_program_is_asked_for_its_version_once_while_it_is_the_same_file(tmp_path: Path) -> None:
+    assert re.fullmatch(r"tippecanoe v\d+\.\d+\.\d+", version())
+    asked = tmp_path / "asked"
+    for number in (1, 2):
+        path = script(tmp_path, f'echo x >> {asked}; [ "$1" = --version ] && echo "mine {number}" >&2')
+        assert [version(path), version(path)] == [f"mine {number}"] * 2
+        assert asked.read_text() == "x\n" * number
+        (tmp_path / "tippecanoe").rename(tmp_path / "former")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("exit 0", "status 0: nothing"), ("echo no >&2; exit 3", "status 3: no"), (None, "there is no program")],
+    ids=["says nothing", "fails", "is missing"],
+)
+def test_a_program_that_does_not_tell_its_version_is_named(tmp_path: Path, text: str | None, words: str) -> None:
+    path = script(tmp_path, text) if text else str(tmp_path / "tippecanoe")
+    with pytest.raises(MapError, match=rf"{path}.*{words}|{words} {path}") as caught:
+        version(path)
+    assert "OA_TIPPECANOE" in caught.value.cure
 
 
 @pytest.mark.parametrize("lines", [b"", b"no json\n", b"{}\n"], ids=["nothing", "rubbish", "no feature"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LAYER = "openaddresses"
 HIGHEST = 14  # beyond it, browsers draw the tiles of this zoom larger
 DROP_RATE = 2  # at each zoom below the highest, one dot in so many stays
-FORM = 1  # of an area's tiles; another number makes all of them again
+FORM = 1  # the version of how this package makes an area's tiles; another number makes all of them again
 # At the highest zoom every dot is there; the densest go only where a tile would be too large.
 _SAME = (f"--base-zoom={HIGHEST}", f"--drop-rate={DROP_RATE}", f"--layer={LAYER}", "--drop-densest-as-needed")
 LOW = (f"--maximum-zoom={HIGHEST - 1}", "--minimum-zoom=0", "--exclude-all", *_SAME)

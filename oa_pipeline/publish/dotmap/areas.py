@@ -17,7 +17,6 @@ from ...maps.dotmap import tiling
 OTHERS = "others"
 _CODED = re.compile(r"([a-z]{2})(?:[./-]([a-z]{2})(?=$|[./-]))?(?=$|[./-])")
 _BY_STATE = "us"
-_FLAGS = (tiling.FORM, tiling.LOW, tiling.HIGH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +60,15 @@ def parts_by_area(runs: Sequence[Row]) -> tuple[dict[str, list[Part]], list[tupl
     return dict(sorted(found.items())), left_out
 
 
-def fingerprint(parts: Sequence[Part]) -> str:
-    """Equal for areas of the same rows: it is not made again."""
-    return _digest([_FLAGS, [(part.key, part.identity) for part in parts]])
+def fingerprint(parts: Sequence[Part], drawn_by: str) -> str:
+    """Equal for areas of the same rows, drawn by the same program and by the same code: it is not made again."""
+    return _digest([tiling.FORM, tiling.LOW, tiling.HIGH, drawn_by, [(part.key, part.identity) for part in parts]])
 
 
-def fingerprint_of_all(areas: Mapping[str, Sequence[Part]], left_out: Sequence[tuple[str, str]]) -> str:
-    """Equal for whole maps of the same rows."""
-    return _digest([{area: fingerprint(parts) for area, parts in areas.items()}, [key for key, _ in left_out]])
+def fingerprint_of_all(areas: Mapping[str, Sequence[Part]], left_out: Sequence[tuple[str, str]], drawn_by: str) -> str:
+    """Equal for whole maps of the same rows, drawn alike."""
+    drawn = {area: fingerprint(parts, drawn_by) for area, parts in areas.items()}
+    return _digest([drawn, [key for key, _ in left_out]])
 
 
 def _digest(value: Any) -> str:

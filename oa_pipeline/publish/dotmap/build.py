@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ...errors import OAError, PublishError
+from ...errors import MapError, OAError, PublishError
 from ...ledger import builds, dotmap
 from ...ledger.reading import Engine, Row
 from ...ledger.snapshot import runs_to_date
+from ...maps.tippecanoe import version as version_of
 from ..store import Store
 from .areas import Part, fingerprint, fingerprint_of_all, parts_by_area
 from .making import Workshop, make_area
@@ -38,7 +39,7 @@ class Dotmap:
     """The dotmap that is current. `made` is False where nothing had changed since it was."""
 
     build: int
-    version: str  # equal for maps of the same rows
+    version: str  # equal for maps of the same rows, drawn alike
     files: Sequence[Row]
     areas: Sequence[Row]
     facts: dict[str, Any]
@@ -59,27 +60,25 @@ class _Done:
 def build_dotmap(engine: Engine, shop: Workshop, wish: Wish) -> Dotmap:
     """Makes the areas again whose results have changed, puts all together and publishes that, at a fixed key as well.
 
+    Another version of tippecanoe, or of how this package draws, makes all areas again.
     An area is kept as soon as it is made: who comes after a build that broke off goes on where that was. A source
     whose result cannot be read is left out, named, and tried again the next time. Raises PublishError and MapError;
     what was current then still is. Raises Unfinished where only the copy at the fixed key failed.
     """
     runs = runs_to_date(engine, layer="addresses")
     wanted, without = parts_by_area(runs)
-    version = fingerprint_of_all(wanted, without)
+    try:
+        version = fingerprint_of_all(wanted, without, shop.drawn_by)
+    except MapError as error:
+        _give_up(engine, shop.store, _begin(engine, wish, runs, ""), error, wish.now())
+        raise
     last = builds.last_published(engine, KIND)
     if last is not None and not wish.force and _stands(engine, shop.store, last, version, wish):
         _to_fixed_keys(engine, shop.store, last["id"], last["facts"])
         return _standing(engine, last["id"], version, last["facts"], False, without)
     if not wanted:
         raise PublishError("no data source has addresses to be put on a map", cure="process some, then make it")
-    build = builds.begin_build(
-        engine,
-        KIND,
-        run_ids=[run["id"] for run in runs],
-        fingerprint=version,
-        dagster_run_id=wish.dagster_run_id,
-        now=wish.now(),
-    )
+    build = _begin(engine, wish, runs, version)
     try:
         done = _make_areas(engine, shop, wish, wanted, build)
         facts = _publish(engine, shop, wish, build, done, wanted)
@@ -90,15 +89,28 @@ def build_dotmap(engine: Engine, shop: Workshop, wish: Wish) -> Dotmap:
     return _standing(engine, build, version, facts, True, [*without, *done.broken])
 
 
-def due(engine: Engine) -> bool:
-    """Whether anything has changed since the current dotmap was made, or it is not yet wherever it shall be."""
+def due(engine: Engine, program: str = "") -> bool:
+    """Whether anything has changed since the current dotmap was made, or it is not yet wherever it shall be.
+
+    Who asks need not have tippecanoe: without it, what made the current dotmap is taken to be what makes the next.
+    """
     last = builds.last_published(engine, KIND)
     wanted, without = parts_by_area(runs_to_date(engine, layer="addresses"))
     if last is None:
         return bool(wanted)
     facts = last["facts"]
     pending = not facts.get("at_fixed_keys") or facts.get("broken")
-    return bool(pending) or last["fingerprint"] != fingerprint_of_all(wanted, without)
+    try:
+        drawn_by = version_of(program)
+    except MapError:
+        drawn_by = facts.get("drawn_by", "")
+    return bool(pending) or last["fingerprint"] != fingerprint_of_all(wanted, without, drawn_by)
+
+
+def _begin(engine: Engine, wish: Wish, runs: Sequence[Row], version: str) -> int:
+    numbers = [run["id"] for run in runs]
+    how = {"fingerprint": version, "dagster_run_id": wish.dagster_run_id}
+    return builds.begin_build(engine, KIND, run_ids=numbers, now=wish.now(), **how)
 
 
 def _stands(engine: Engine, store: Store, last: Row, version: str, wish: Wish) -> bool:
@@ -117,7 +129,7 @@ def _make_areas(engine: Engine, shop: Workshop, wish: Wish, wanted: dict[str, li
         there = known.get(name)
         if there is not None and not shop.store.exists(there["key"]):
             there = None
-        if there is not None and there["fingerprint"] == fingerprint(parts):
+        if there is not None and there["fingerprint"] == fingerprint(parts, shop.drawn_by):
             done.kept.append(name)
             continue
         known_as = there["fingerprint"] if there is not None else ""
@@ -152,6 +164,7 @@ def _publish(
     )
     facts = {
         "areas": len(areas),
+        "drawn_by": shop.drawn_by,
         "made": sorted(done.made),
         "kept": len(done.kept),
         "sources": sum(row["sources"] for row in areas),

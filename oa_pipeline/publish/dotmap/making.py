@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 from ...ledger.dotmap import Area
 from ...maps.dotmap.lines import Unreadable, lines
 from ...maps.dotmap.tiling import tiles_of
+from ...maps.tippecanoe import version
+from ..fetching import fetch
 from ..store import MissingObject, Store
 from .areas import Part, fingerprint
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ...convert.sandbox import Converter
 
 CONTENT_TYPE = "application/vnd.pmtiles"
-CHUNK = 1 << 20
 Say = Callable[[int], None]
 
 
@@ -33,6 +33,11 @@ class Workshop:
     folder: Path
     seconds: float
     program: str = ""
+
+    @property
+    def drawn_by(self) -> str:
+        """The program and its version. Raises MapError where it is missing or does not tell."""
+        return version(self.program)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ def make_area(
     try:
         held, broken = _fetched(shop.store, parts, folder)
         used = [part for part, _ in held]
-        if known == fingerprint(used):
+        made_of = fingerprint(used, shop.drawn_by)
+        if known == made_of:
             return MadeArea(None, broken, same=True)
         made = tiles_of(
             shop.sandbox, [path for _, path in held], folder, seconds=shop.seconds, program=shop.program, say=say
@@ -71,7 +77,7 @@ def make_area(
         shop.store.put(key, made.path, content_type=CONTENT_TYPE, sha256=sha256)
         dropped = {str(zoom): count for zoom, count in made.dropped.items()}
         size = made.path.stat().st_size
-        area = Area(name, key, size, sha256, fingerprint(used), len(used), made.rows, made.tiles, dropped)
+        area = Area(name, key, size, sha256, made_of, len(used), made.rows, made.tiles, dropped)
         return MadeArea(area, broken, made.cpu_seconds)
     finally:
         shutil.rmtree(folder)
@@ -91,7 +97,8 @@ def _fetched(
     for number, part in enumerate(parts):
         path = folder / f"{number}.parquet"
         try:
-            _fetch(store, part, path)
+            if fetch(store, part.object_key, path) != part.sha256:
+                raise Unreadable("its bytes are not those that were stored")
             # Before anything is made of it: a file that breaks later would spoil the tiles of all others.
             for _ in lines([path], attributes=True):
                 pass
@@ -101,13 +108,3 @@ def _fetched(
         else:
             found.append((part, path))
     return found, broken
-
-
-def _fetch(store: Store, part: Part, path: Path) -> None:
-    digest = hashlib.sha256()
-    with contextlib.closing(store.open(part.object_key)) as stream, path.open("wb") as file:
-        while data := stream.read(CHUNK):
-            digest.update(data)
-            file.write(data)
-    if digest.hexdigest() != part.sha256:
-        raise Unreadable("its bytes are not those that were stored")

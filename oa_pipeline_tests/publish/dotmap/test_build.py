@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from oa_pipeline.errors import MapError, PublishError
 from oa_pipeline.ledger import builds, dotmap
+from oa_pipeline.maps.dotmap import tiling
+from oa_pipeline.maps.tippecanoe import version
 from oa_pipeline.publish.dotmap import build as building
 from oa_pipeline.publish.dotmap.areas import area_of
 from oa_pipeline.publish.dotmap.build import Dotmap, due
@@ -214,18 +216,57 @@ def test_without_any_address_nothing_is_published_and_the_former_stays(world: Wo
     assert set(numbers(fetched(world))) == {"1", "2", "3"}
 
 
+def that_draws_nothing(path: Path, version: str) -> str:
+    """A program that tells this version, and fails at whatever else it is asked."""
+    path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "{version}" && exit\nexit 3\n')
+    path.chmod(0o755)
+    return str(path)
+
+
 def test_a_program_that_fails_leaves_the_former_and_what_was_made_is_kept(world: World, tmp_path: Path) -> None:
     first = two_states(world)
-    program = tmp_path / "tippecanoe"
-    program.write_text("#!/bin/sh\nexit 3\n")
-    program.chmod(0o755)
+    fails = that_draws_nothing(tmp_path / "fails", first.facts["drawn_by"])
     world.publish(LINN, [("9", -122.66, 45.61)])
     with pytest.raises(MapError, match="status 3"):
-        world.build(program=str(program))
+        world.build(program=fails)
     assert builds.artifact(world.engine, "dotmap.pmtiles")["build_id"] == first.build  # type: ignore[index]
     failed = builds.newest(world.engine, "dotmap")
     assert failed is not None
     assert (failed["status"], "status 3" in failed["detail"]) == ("failed", True)
+    assert set(numbers(fetched(world))) == {"1", "2", "3"}
+
+
+def test_another_version_of_the_program_makes_the_areas_anew(world: World, tmp_path: Path) -> None:
+    first = two_states(world)
+    assert first.facts["drawn_by"] == version()
+    same, other = (that_draws_nothing(tmp_path / name, told) for name, told in (("same", version()), ("other", "v9")))
+    assert not due(world.engine, same)
+    assert not world.build(program=same).made
+    assert due(world.engine, other)
+    with pytest.raises(MapError, match="status 3"):  # it was to draw
+        world.build(program=other)
+
+
+def test_another_version_of_our_own_drawing_makes_all_areas_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_states(world)
+    monkeypatch.setattr(tiling, "FORM", tiling.FORM + 1)
+    assert due(world.engine)
+    assert world.build().facts["made"] == ["us-or", "us-wa"]
+
+
+def test_a_program_that_is_missing_is_told_where_the_map_is_made_and_not_where_it_is_asked_for(
+    world: World, tmp_path: Path
+) -> None:
+    two_states(world)
+    nowhere = str(tmp_path / "nowhere")
+    assert not due(world.engine, nowhere)
+    world.publish(LINN, [("9", -122.66, 45.61)])
+    assert due(world.engine, nowhere)
+    with pytest.raises(MapError, match=f"there is no program {nowhere}"):
+        world.build(program=nowhere)
+    failed = builds.newest(world.engine, "dotmap")
+    assert failed is not None
+    assert (failed["status"], "there is no program" in failed["detail"]) == ("failed", True)
     assert set(numbers(fetched(world))) == {"1", "2", "3"}
 
 
