@@ -1,15 +1,20 @@
-"""What has become different from one run of a data source to its next: new, recovered, lost, held, and jumps."""
+"""What has become different from one run of a data source to its next: new, recovered, lost, held, renamed, and jumps.
+
+The history of a data source whose key changed goes on: its runs are compared with those under its former keys, as long
+as it had them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from .reading import Row, row, rows
-from .tables import RunStatus, runs
+from .tables import RunStatus, renames, runs
 
 LOOKED_AT = 2_000  # runs for one answer, at most: a week that changed nothing is not looked through at once
 JUMP = 0.2  # of the rows of the good result before
@@ -27,6 +32,7 @@ class Change(StrEnum):
     LOST = "lost"  # no result, after one
     HELD = "held"  # it lost too much, and waits for somebody to look
     JUMP = "jump"  # many more or fewer rows than before
+    RENAMED = "renamed"  # nothing but its key
 
 
 class Changes(NamedTuple):
@@ -48,20 +54,26 @@ def changes(
     """The changes that runs before this one brought; `kind`, `layer` and `area` (the path's first part): only those.
 
     A row has the run's `id`, `key`, `source`, `layer`, `status`, `problem`, `held_because`, `rows` and `ended_at`, then
-    `kind` and `rows_before`: of the good result before it. As many runs are looked at as one answer allows: there may
-    be fewer changes than `limit`, or none, and still something before. Pull requests' runs are none of it.
+    `kind`, `former_key`, where it is the first run under another key than before, and `rows_before`: of the good result
+    before it. As many runs are looked at as one answer allows: there may be fewer changes than `limit`, or none, and
+    still something before. Pull requests' runs are none of it.
     """
     names = ("id", "key", "source", "layer", "status", "problem", "held_because", "rows", "ended_at")
     of_all = runs.c.pull_request.is_(None), runs.c.status.in_(_COUNTED)
     looked = sa.select(*(runs.c[name] for name in names)).where(*of_all).order_by(runs.c.id.desc()).limit(LOOKED_AT)
     if before is not None:
         looked = looked.where(runs.c.id < before)
-    at = looked.subquery("at")
-    former, good = _former(at), _good(at)
+    at = looked.cte("at")
+    past = _past(at)
+    former = _newest(at, past, _COUNTED, "former")
+    good = _newest(at, past, (_GOOD,), "good")
     told = _kind(at, former, good)
     query = (
-        sa.select(*at.c, told.label("kind"), good.c.rows.label("rows_before"))
+        sa.select(
+            *at.c, told.label("kind"), _former_key(at, former).label("former_key"), good.c.rows.label("rows_before")
+        )
         .select_from(at)
+        .outerjoin(past, past.c.of == at.c.key)
         .outerjoin(former, sa.true())
         .outerjoin(good, sa.true())
         .where(told == kind if kind else told.is_not(None))
@@ -79,23 +91,42 @@ def changes(
     return Changes(found, int(last["least"]) if last and last["count"] == LOOKED_AT else None)
 
 
-def _former(at: sa.Subquery) -> sa.FromClause:
-    """The run of the data source before."""
-    one = runs.alias("former")
-    query = sa.select(one.c.status, one.c.rows).where(
-        one.c.key == at.c.key, one.c.id < at.c.id, one.c.status.in_(_COUNTED)
+def _past(at: sa.CTE) -> sa.CTE:
+    """A row for each data source that was renamed: `of`, its `former_keys`, and `untils`, the ends of its time as each."""
+    one = renames.alias("one")
+    first = sa.select(one.c.new_key.label("of"), one.c.old_key.label("key"), one.c.at.label("until"))
+    walk = first.where(one.c.new_key.in_(sa.select(at.c.key))).cte("walk", recursive=True)
+    # Ever earlier: a rename there and back makes no circle, and who has a former key now is somebody else.
+    step = sa.select(walk.c.of, one.c.old_key, one.c.at).join(one, one.c.new_key == walk.c.key)
+    walk = walk.union_all(step.where(one.c.at < walk.c.until))
+    told = sa.func.array_agg(walk.c.key).label("former_keys"), sa.func.array_agg(walk.c.until).label("untils")
+    return sa.select(walk.c.of, *told).group_by(walk.c.of).cte("past")
+
+
+def _newest(at: sa.CTE, past: sa.CTE, statuses: Sequence[str], name: str) -> sa.FromClause:
+    """The run of the data source before, of those that ended like this, under whatever key it had."""
+    one = runs.alias(f"{name}_one")
+    now: sa.ColumnElement[datetime] = sa.literal_column("'infinity'::timestamptz")
+    had = sa.func.array_append(past.c.former_keys, at.c.key), sa.func.array_append(past.c.untils, now)
+    keys = sa.func.unnest(*had).table_valued("key", "until").render_derived(name=f"{name}_keys")
+    of_key = (
+        sa.select(one.c.id, one.c.key, one.c.status, one.c.rows)
+        .where(one.c.key == keys.c.key, one.c.id < at.c.id, one.c.started_at < keys.c.until)
+        .where(one.c.status.in_(statuses))
+        .order_by(one.c.id.desc())
+        .limit(1)
+        .correlate(at, keys)
+        .lateral(f"{name}_of_key")
     )
-    return query.order_by(one.c.id.desc()).limit(1).lateral("before")
+    query = sa.select(*of_key.c).select_from(keys.join(of_key, sa.true()))
+    return query.order_by(of_key.c.id.desc()).limit(1).lateral(name)
 
 
-def _good(at: sa.Subquery) -> sa.FromClause:
-    """The good run of the data source before."""
-    one = runs.alias("good")
-    query = sa.select(one.c.id, one.c.rows).where(one.c.key == at.c.key, one.c.id < at.c.id, one.c.status == _GOOD)
-    return query.order_by(one.c.id.desc()).limit(1).lateral("good_before")
+def _former_key(at: sa.CTE, former: sa.FromClause) -> sa.ColumnElement[str | None]:
+    return sa.case((former.c.key != at.c.key, former.c.key), else_=None)
 
 
-def _kind(at: sa.Subquery, former: sa.FromClause, good: sa.FromClause) -> sa.ColumnElement[str | None]:
+def _kind(at: sa.CTE, former: sa.FromClause, good: sa.FromClause) -> sa.ColumnElement[str | None]:
     is_good, difference = at.c.status == _GOOD, sa.func.abs(at.c.rows - good.c.rows)
     return sa.case(
         (sa.and_(at.c.status == _HELD, former.c.status.is_distinct_from(_HELD)), Change.HELD.value),
@@ -106,5 +137,6 @@ def _kind(at: sa.Subquery, former: sa.FromClause, good: sa.FromClause) -> sa.Col
             sa.and_(is_good, difference >= sa.func.greatest(FEWEST, JUMP * good.c.rows)),
             Change.JUMP.value,
         ),
+        (former.c.key != at.c.key, Change.RENAMED.value),
         else_=None,
     )

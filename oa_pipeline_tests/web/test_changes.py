@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from oa_pipeline.ledger import changes
+from oa_pipeline.ledger import changes, partitions
 from oa_pipeline.ledger.tables import RunStatus
 from oa_pipeline_tests.ledger.life import NOW, declare, job, propose, run
 
-KEY = "fr/paris/addresses/city"
+KEY, OLD, OLDEST = "fr/paris/addresses/city", "fr/75/addresses/city", "fr/lutetia/addresses/city"
 G, F, H, S, L = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.HELD, RunStatus.SKIPPED, RunStatus.LOST)
 
 
@@ -62,6 +62,101 @@ def test_what_it_was_before_is_of_the_last_good_run(engine: sa.Engine) -> None:
     assert first["rows_before"] is None
 
 
+def day(number: int) -> datetime:
+    return NOW + timedelta(days=number)
+
+
+def renamed(engine: sa.Engine, old: str, new: str, at: datetime) -> None:
+    """As the look at the repository does it that finds the same declaration under another key."""
+    declare(engine, new)
+    partitions.record_renames(engine, {old: new}, commit_sha="c", now=at)
+    partitions.mark_removed(engine, [old], now=at)
+
+
+def kinds(engine: sa.Engine) -> list[tuple[str, str | None, int | None]]:
+    """Of all changes, the oldest first: kind, former key, and rows before."""
+    found = reversed(changes.changes(engine).found)
+    return [(one["kind"], one["former_key"], one["rows_before"]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("former", "life", "expected"),
+    [
+        ([(G, 100)], [(G, 100), (G, 100)], [("renamed", OLD, 100)]),
+        ([(G, 100)], [(G, 119), (G, 119)], [("renamed", OLD, 100)]),
+        ([(G, 100)], [(G, 300), (G, 300)], [("jump", OLD, 100)]),
+        ([(G, 100)], [(F, 0), (G, 100)], [("lost", OLD, 100), ("recovered", None, 100)]),
+        ([(G, 100)], [(H, 10), (G, 100)], [("held", OLD, 100)]),
+        ([(G, 100)], [(L, 0), (G, 100)], [("renamed", OLD, 100)]),
+        ([(G, 100), (F, 0)], [(G, 100)], [("lost", None, 100), ("recovered", OLD, 100)]),
+        ([(G, 100), (F, 0)], [(F, 0), (F, 0)], [("lost", None, 100), ("renamed", OLD, 100)]),
+        ([(F, 0)], [(G, 100)], [("new", OLD, None)]),
+    ],
+    ids=[
+        "the same", "a few rows more", "many rows more", "fails", "held", "after a lost run", "works again",
+        "goes on failing", "its first result",
+    ],
+)  # fmt: skip
+def test_the_history_of_a_data_source_goes_on_under_another_key(
+    engine: sa.Engine,
+    former: list[tuple[RunStatus, int]],
+    life: list[tuple[RunStatus, int]],
+    expected: list[tuple[str, str | None, int | None]],
+) -> None:
+    declare(engine, OLD)
+    for n, (status, rows) in enumerate(former):
+        run(engine, OLD, status, at=day(n), rows=rows or None)
+    renamed(engine, OLD, KEY, day(10))
+    for n, (status, rows) in enumerate(life):
+        run(engine, KEY, status, at=day(20 + n), rows=rows or None)
+
+    assert [one for one in kinds(engine) if one != ("new", None, None)] == expected
+
+
+def test_a_key_that_changed_twice_leads_back_to_the_first(engine: sa.Engine) -> None:
+    declare(engine, OLDEST)
+    run(engine, OLDEST, rows=100)
+    renamed(engine, OLDEST, OLD, day(10))
+    renamed(engine, OLD, KEY, day(20))
+    run(engine, KEY, at=day(21), rows=100)
+
+    assert kinds(engine)[1:] == [("renamed", OLDEST, 100)]
+
+
+def test_a_key_that_was_taken_back_is_told_each_time(engine: sa.Engine) -> None:
+    declare(engine, OLD)
+    run(engine, OLD, rows=100)
+    renamed(engine, OLD, KEY, day(10))
+    run(engine, KEY, at=day(11), rows=300)
+    renamed(engine, KEY, OLD, day(20))
+    run(engine, OLD, at=day(21), rows=300)
+    run(engine, OLD, at=day(22), rows=300)
+
+    assert kinds(engine)[1:] == [("jump", OLD, 100), ("renamed", KEY, 300)]
+
+
+def test_who_has_the_former_key_now_is_somebody_else(engine: sa.Engine) -> None:
+    declare(engine, OLD)
+    run(engine, OLD, rows=100)
+    renamed(engine, OLD, KEY, day(10))
+    run(engine, KEY, at=day(11), rows=100)
+    declare(engine, OLD)
+    run(engine, OLD, at=day(12), rows=9_000)
+    run(engine, KEY, at=day(13), rows=100)
+
+    assert [one["kind"] for one in changes.changes(engine, area="fr").found if one["key"] == KEY] == ["renamed"]
+
+
+def test_changes_of_a_kind_are_those_that_are_shown(engine: sa.Engine) -> None:
+    declare(engine, OLD)
+    run(engine, OLD)
+    renamed(engine, OLD, KEY, day(10))
+    number = run(engine, KEY, at=day(11))
+
+    assert [one["id"] for one in changes.changes(engine, kind="renamed").found] == [number]
+    assert number not in [one["id"] for one in changes.changes(engine, kind="new").found]
+
+
 def test_runs_of_pull_requests_are_no_changes(engine: sa.Engine) -> None:
     declare(engine, KEY)
     proposal = propose(engine, KEY)
@@ -109,6 +204,25 @@ def test_the_page_tells_what_is_new_held_and_lost(reader: FlaskClient) -> None:
     ]
     text = reader.get("/changes/", headers={"Accept": "text/html"}).text
     assert "lost half of its rows" in text
+
+
+def test_pages_and_their_twins_name_the_former_key(client: FlaskClient, engine: sa.Engine) -> None:
+    for n, (old, new) in enumerate(((OLD, KEY), ("us/ca/x/addresses/a", "us/ca/x/addresses/b"))):
+        declare(engine, old)
+        run(engine, old, rows=100)
+        renamed(engine, old, new, day(10))
+        run(engine, new, G if n else F, at=day(11), rows=100)
+
+    told = {one["kind"]: one for one in client.get("/changes.json").get_json()["changes"]}
+    assert (told["renamed"]["key"], told["renamed"]["former_key"]) == ("us/ca/x/addresses/b", "us/ca/x/addresses/a")
+    assert told["lost"]["former_key"] == OLD
+    assert told["new"]["former_key"] is None
+    feed = client.get("/changes.atom").text
+    assert "<title>us/ca/x/addresses/b: renamed from us/ca/x/addresses/a</title>" in feed
+    assert f"lost: Could not download source data; formerly {OLD}" in feed
+    for address in ("/changes/?kind=renamed", "/"):
+        shown = client.get(address, headers={"Accept": "text/html"}).text.replace("<wbr>", "")
+        assert "formerly us/ca/x/addresses/a" in shown
 
 
 def test_a_part_goes_on_where_the_last_one_ended(reader: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""What has become different: new, recovered, lost, held, and many more or fewer rows."""
+"""What has become different: new, recovered, lost, held, renamed, and many more or fewer rows."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     Change.LOST: ("no result any more; what was published stays", "failing"),
     Change.HELD: ("it lost too much, and waits for somebody to look", "held"),
     Change.JUMP: (f"at least {JUMP:.0%} more or fewer rows than before", "stale"),
+    Change.RENAMED: ("nothing but its key; its history goes on", "good"),
 }
 SAID: Mapping[str, str] = {
     Change.NEW: "new, {rows} rows",
@@ -29,10 +30,12 @@ SAID: Mapping[str, str] = {
     Change.LOST: "lost: {problem}",
     Change.HELD: "held: {problem}",
     Change.JUMP: "from {before} to {rows} rows",
+    Change.RENAMED: "renamed from {former}",
 }
 FIELDS = (
     Field("run_id", Kind.INTEGER, "the run that brought it", "changes"),
     Field("key", Kind.STRING, "the data source", "changes"),
+    Field("former_key", Kind.STRING, "the key of the run before, where that was another; else null", "changes"),
     Field("layer", Kind.STRING, "addresses, buildings, parcels or centerlines", "changes"),
     Field("kind", Kind.STRING, "; ".join(f"{kind}: {says}" for kind, (says, _) in KINDS.items()), "changes"),
     Field("rows", Kind.INTEGER, "rows of the run", "changes"),
@@ -60,7 +63,7 @@ def changes(asked: Asked) -> Answer:
 
 def change(asked: Asked, found: Row) -> dict[str, Any]:
     """A change in the words of the public, as in FIELDS."""
-    same = ("key", "layer", "kind", "rows", "rows_before")
+    same = ("key", "former_key", "layer", "kind", "rows", "rows_before")
     return {
         "run_id": found["id"],
         **{name: found[name] for name in same},
@@ -72,7 +75,10 @@ def change(asked: Asked, found: Row) -> dict[str, Any]:
 
 def sentence(one: Mapping[str, Any]) -> str:
     """What has become different with this one."""
-    return SAID[one["kind"]].format(rows=one["rows"], before=one["rows_before"], problem=one["problem"] or "skipped")
+    facts = {"rows": one["rows"], "before": one["rows_before"], "former": one["former_key"]}
+    said = SAID[one["kind"]].format(problem=one["problem"] or "skipped", **facts)
+    also = one["former_key"] and one["kind"] != Change.RENAMED
+    return f"{said}; formerly {one['former_key']}" if also else said
 
 
 def _entries(answer: Answer, asked: Asked) -> list[Entry]:
@@ -92,7 +98,7 @@ ENDPOINTS = (
     Endpoint(
         "/changes/",
         "Changes",
-        "What has become different: data sources that are new, recovered, lost or held, and jumps in their rows.",
+        "What has become different: data sources that are new, recovered, lost, held or renamed, and jumps in rows.",
         changes,
         template="changes.html",
         twins={"json": json_form(), "atom": atom_form(_entries)},
