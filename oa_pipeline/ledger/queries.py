@@ -11,12 +11,18 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from .reading import Row, row, rows
 from .tables import RunStatus, late_results, pointers, runs
 
-__all__ = ["Row", "history", "late", "latest_good_run", "latest_good_runs", "latest_runs", "run", "running"]
+__all__ = ["Row", "history", "late", "latest_good_run", "latest_good_runs", "latest_runs", "named", "run", "running"]
 
 
 def run(engine: sa.Engine, number: int) -> Row | None:
     """One run."""
     return row(engine, sa.select(runs).where(runs.c.id == number))
+
+
+def named(engine: sa.Engine, number: int) -> Row | None:
+    """Of which data source the run is: source, layer, name, and the pull request that proposed it."""
+    wanted = sa.select(runs.c.source, runs.c.layer, runs.c.name, runs.c.pull_request)
+    return row(engine, wanted.where(runs.c.id == number))
 
 
 def latest_good_run(engine: sa.Engine, key: str) -> Row | None:

@@ -19,6 +19,7 @@ from ..ledger.clock import LedgerClock
 from ..ledger.gate import held_against
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
+from ..publish.saved import whose
 from . import endings, gate, merged
 from .deadline import deadline_of
 from .recorded import ended_before, ending_of, ticket_of
@@ -201,7 +202,7 @@ class _Run:
             return None
         self.stage = "publish"
         try:
-            outputs = merged.adopt(self.store, found, self.ticket.prefix, self._facts())
+            outputs = merged.adopt(self.store, found, self.ticket.prefix, self._facts(), whose=self._whose())
         except PublishError as error:
             self.say(f"the result of run {found['id']} cannot be taken over: {error}")
             return None
@@ -240,6 +241,10 @@ class _Run:
             on_progress=on_progress,
             echo=self.echo,
         )
+
+    def _whose(self) -> str:
+        one = self.data_source
+        return whose(one.source, str(one.layer), one.name, self.ticket.pull_request)
 
     def _facts(self) -> RunFacts:
         from ..process.index import RunFacts
@@ -284,7 +289,7 @@ class _Run:
         self.stage = "publish"
         began = time.monotonic()
         stored: dict[str, StoredObject] = publish_run(
-            self.store, self.ticket.prefix, self.data_source.source, result, folder
+            self.store, self.ticket.prefix, self.data_source.source, result, folder, whose=self._whose()
         )
         ending = endings.of_result(self.data_source, result, stored, self.ticket, self.moment())
         spent = {**ending.seconds, "publish": round(time.monotonic() - began, 3)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PublishError
 from ..ledger.reuse import Wanted, result_of_merge
+from ..publish.saved import disposition
 from .version import code_version
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def proposed(engine: Engine, data_source: DataSource, blob_sha: str, *, now: dat
     return found if found is not None and found["digest"] == data_source.digest else None
 
 
-def adopt(store: Store, run: Row, prefix: str, facts: RunFacts) -> dict[str, dict[str, Any]]:
+def adopt(store: Store, run: Row, prefix: str, facts: RunFacts, *, whose: str = "") -> dict[str, dict[str, Any]]:
     """Copies the objects of a proposal's run below `prefix`; their hashes are checked on the way.
 
-    The index is written anew, last, as that of the run that adopts them. Raises PublishError where an object is not
-    what the ledger says it is; then nothing lies below `prefix`, and the run can make its own.
+    Readers save them under the name `whose`, and no longer as something proposed. The index is written anew, last, as
+    that of the run that adopts them. Raises PublishError where an object is not what the ledger says it is; then
+    nothing lies below `prefix`, and the run can make its own.
     """
     outputs: Mapping[str, Mapping[str, Any]] = run["outputs"]
     kept = {
@@ -51,18 +53,19 @@ def adopt(store: Store, run: Row, prefix: str, facts: RunFacts) -> dict[str, dic
     }
     try:
         for kind, output in kept.items():
-            _copy(store, outputs[kind], output["key"])
+            _copy(store, outputs[kind], output["key"], whose)
         if INDEX in outputs:
-            kept[INDEX] = _index(store, outputs[INDEX], f"{prefix}index.json", facts, run["id"])
+            kept[INDEX] = _index(store, outputs[INDEX], f"{prefix}index.json", facts, run["id"], whose)
     except PublishError:
         store.delete_prefix(prefix)
         raise
     return kept
 
 
-def _copy(store: Store, output: Mapping[str, Any], to: str) -> None:
+def _copy(store: Store, output: Mapping[str, Any], to: str, whose: str) -> None:
     digest = hashlib.sha256()
-    with store.open(output["key"]) as held, store.writer(to, content_type=output["content_type"]) as out:
+    writing = store.writer(to, content_type=output["content_type"], disposition=disposition(to, whose))
+    with store.open(output["key"]) as held, writing as out:
         while block := held.read(BLOCK):
             digest.update(block)
             out.write(block)
@@ -72,12 +75,14 @@ def _copy(store: Store, output: Mapping[str, Any], to: str) -> None:
             )
 
 
-def _index(store: Store, output: Mapping[str, Any], to: str, facts: RunFacts, adopted: int) -> dict[str, Any]:
+def _index(
+    store: Store, output: Mapping[str, Any], to: str, facts: RunFacts, adopted: int, whose: str
+) -> dict[str, Any]:
     with store.open(output["key"]) as held:
         found = json.load(held)
     found["run"] = asdict(facts)
     found["adopted"] = adopted
     text = (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode()
-    with store.writer(to, content_type=output["content_type"]) as out:
+    with store.writer(to, content_type=output["content_type"], disposition=disposition(to, whose)) as out:
         out.write(text)
     return {**output, "key": to, "size": len(text), "sha256": hashlib.sha256(text).hexdigest()}

@@ -22,13 +22,13 @@ class ConfinedStore:
         self._store, self._prefix = store, prefix
         self.location = store.location
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
+    def put(self, key: str, path: Path, *, content_type: str, sha256: str, disposition: str = "") -> None:
         """See Store."""
-        self._store.put(self._checked(key), path, content_type=content_type, sha256=sha256)
+        self._store.put(self._checked(key), path, content_type=content_type, sha256=sha256, disposition=disposition)
 
-    def writer(self, key: str, *, content_type: str) -> AbstractContextManager[ObjectWriter]:
+    def writer(self, key: str, *, content_type: str, disposition: str = "") -> AbstractContextManager[ObjectWriter]:
         """See Store."""
-        return self._store.writer(self._checked(key), content_type=content_type)
+        return self._store.writer(self._checked(key), content_type=content_type, disposition=disposition)
 
     def copy(self, key: str, to: str) -> None:
         """See Store."""

@@ -23,7 +23,11 @@ TRIES = 5
 
 
 class FolderStore:
-    """Objects are files at their key's path. A file appears whole, by a link to a finished one, or not at all."""
+    """Objects are files at their key's path. A file appears whole, by a link to a finished one, or not at all.
+
+    A file has neither a content type nor a disposition of its own: whoever serves the folder tells the type by the
+    key's suffix and, as the public site does, under which name it is saved by the ledger.
+    """
 
     def __init__(self, folder: Path, *, url: str = "") -> None:
         """Makes the folder where it does not exist. `url`: where its files are served, if they are."""
@@ -35,8 +39,8 @@ class FolderStore:
             raise _failed(f"the store {folder}", error) from error
         self.location = str(self.folder)
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
-        """See Store. The content type is told by the key's suffix; a folder keeps no other."""
+    def put(self, key: str, path: Path, *, content_type: str, sha256: str, disposition: str = "") -> None:
+        """See Store."""
         target = self._path(key)
         with self.failing(key):
             if target.exists():
@@ -49,7 +53,7 @@ class FolderStore:
                 raise changed(path, key)
 
     @contextlib.contextmanager
-    def writer(self, key: str, *, content_type: str) -> Iterator[ObjectWriter]:
+    def writer(self, key: str, *, content_type: str, disposition: str = "") -> Iterator[ObjectWriter]:
         """See Store."""
         with self.failing(key):
             writer = PartialFile(self, key, content_type, self._path(key))

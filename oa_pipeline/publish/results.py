@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..crash import point
 from ..errors import PublishError
+from .saved import disposition
 from .store import Store, StoredObject, content_type
 
 if TYPE_CHECKING:
@@ -25,18 +26,22 @@ NAMES = {
 LAST = "index"  # who finds it finds all the others
 
 
-def publish_run(store: Store, prefix: str, source: str, result: Result, folder: Path) -> dict[str, StoredObject]:
+def publish_run(
+    store: Store, prefix: str, source: str, result: Result, folder: Path, *, whose: str = ""
+) -> dict[str, StoredObject]:
     """Stores the files of a run of a data source of the file `source`, and says what is where, by kind.
 
     `prefix` is the run's own and ends with a slash. Files are taken from `folder` where the result names them
-    relatively. Repeating it stores nothing twice.
+    relatively. Readers save them under the name `whose`, see `saved`. Repeating it stores nothing twice.
     """
     kinds = sorted(result.files, key=lambda kind: (kind == LAST, kind))
     stored = {}
     for kind in kinds:
         if kind == LAST:
             point("publish.before-index")
-        stored[kind] = _publish(store, prefix, source, kind, folder / result.files[kind], result)
+        path = folder / result.files[kind]
+        key = object_key(prefix, source, kind, path)
+        stored[kind] = _publish(store, key, kind, path, result, disposition(key, whose))
         point("publish.first-object")
     point("publish.done")
     return stored
@@ -49,8 +54,7 @@ def object_key(prefix: str, source: str, kind: str, path: Path) -> str:
     return f"{prefix}{NAMES.get(kind, path.name).format(source=source)}"
 
 
-def _publish(store: Store, prefix: str, source: str, kind: str, path: Path, result: Result) -> StoredObject:
-    key = object_key(prefix, source, kind, path)
+def _publish(store: Store, key: str, kind: str, path: Path, result: Result, disposition: str) -> StoredObject:
     output = result.outcome.outputs.get(kind)
     known = output.sha256 if output else result.fetched.sha256 if kind == "cache" and result.fetched else ""
     try:
@@ -61,7 +65,7 @@ def _publish(store: Store, prefix: str, source: str, kind: str, path: Path, resu
             cure="see who empties the work folders below OA_HOME while runs are at work",
         ) from error
     kept = StoredObject(key, size, sha256, content_type(key), output.rows if output else None)
-    store.put(key, path, content_type=kept.content_type, sha256=sha256)
+    store.put(key, path, content_type=kept.content_type, sha256=sha256, disposition=disposition)
     return kept
 
 

@@ -65,11 +65,14 @@ class Store(Protocol):
 
     location: str
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
-        """Stores the file, whole or not at all, under a key that is free or already holds the same bytes."""
+    def put(self, key: str, path: Path, *, content_type: str, sha256: str, disposition: str = "") -> None:
+        """Stores the file, whole or not at all, under a key that is free or already holds the same bytes.
 
-    def writer(self, key: str, *, content_type: str) -> AbstractContextManager[ObjectWriter]:
-        """A new object, written in one pass in constant memory.
+        `disposition`: the Content-Disposition with which the store's own public address sends it.
+        """
+
+    def writer(self, key: str, *, content_type: str, disposition: str = "") -> AbstractContextManager[ObjectWriter]:
+        """A new object, written in one pass in constant memory; `disposition` as of `put`.
 
         It is whole at the end of the block. At an exception nothing is there, and what was there stays. A key that is
         taken is a PublishError at the end of the block, unless by the same bytes.
@@ -85,7 +88,10 @@ class Store(Protocol):
         """
 
     def copy(self, key: str, to: str) -> None:
-        """Writes `to` whole with the bytes of `key`, replacing what was there in one step. Raises MissingObject."""
+        """Writes `to` whole with the bytes of `key`, replacing what was there in one step. Raises MissingObject.
+
+        Content type and disposition go with them.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""

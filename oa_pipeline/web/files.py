@@ -11,20 +11,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request
-from werkzeug.http import dump_options_header, http_date
+from werkzeug.http import http_date
 
 from ..errors import PublishError
 from ..publish.folder import FolderStore
 from ..publish.public import is_public, never_changes
+from ..publish.saved import disposition
 from ..publish.store import MissingObject, content_type
 from .caching import led_to
 from .endpoints import Cache, NotFound
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 BLOCK = 256 * 1024
 SIGNED_SECONDS = 3600  # from the first byte's request to the last's: a download that goes on is not broken off
 PICTURE = ".png"
-SHOWN = (PICTURE, ".pmtiles")  # what a page shows; everything else is saved
 LARGEST_PICTURE = 16 * 1024 * 1024  # bytes
 MISSING = "There is no such file"
 BLUEPRINT = Blueprint("files", __name__)
@@ -51,7 +49,7 @@ def file(key: str) -> Response:
         raise NotFound(MISSING)
     try:
         store = site.store()
-        return _sent(store, key) if isinstance(store, FolderStore) else _led(site, store, key)
+        return _sent(site, store, key) if isinstance(store, FolderStore) else _led(site, store, key)
     except MissingObject:
         raise NotFound(MISSING, cure="it may have been removed to keep the store small") from None
 
@@ -64,7 +62,8 @@ def _led(site: Site, store: Store, key: str) -> Response:
     location, cache = store.url(key), Cache.POINTER
     if isinstance(store, S3Store) and not site.settings.store_url:
         head = request.method == "HEAD"
-        location = store.signed_url(key, seconds=SIGNED_SECONDS, head=head, disposition=_disposition(key))
+        saved = disposition(key, site.naming.whose(site, key) or "")
+        location = store.signed_url(key, seconds=SIGNED_SECONDS, head=head, disposition=saved)
         cache = Cache.NEVER
     return led_to(location, HTTPStatus.FOUND, cache.value)
 
@@ -78,8 +77,10 @@ def _picture(store: Store, key: str) -> Response:
     return response
 
 
-def _sent(store: FolderStore, key: str) -> Response:
-    opened = _opened(store.file(key), key)
+def _sent(site: Site, store: FolderStore, key: str) -> Response:
+    path = store.file(key)
+    whose = site.naming.whose(site, key)
+    opened = _opened(path, key)
     facts = os.fstat(opened.fileno())
     tag = f"{facts.st_size:x}-{facts.st_mtime_ns:x}"
     modified = datetime.fromtimestamp(int(facts.st_mtime), UTC)
@@ -89,11 +90,12 @@ def _sent(store: FolderStore, key: str) -> Response:
     headers["ETag"] = f'"{tag}"'
     headers["Last-Modified"] = http_date(modified)
     headers["Accept-Ranges"] = "bytes"
-    headers["Cache-Control"] = (Cache.IMMUTABLE if never_changes(key) else Cache.POINTER).value
     if wanted.status < HTTPStatus.MULTIPLE_CHOICES:
         headers["Content-Type"] = content_type(key)
-        if disposition := _disposition(key):
-            headers["Content-Disposition"] = disposition
+        if saved := disposition(key, whose or ""):
+            headers["Content-Disposition"] = saved
+    # Without its name it is kept for a short while only: nobody in between shall send it so for a year.
+    headers["Cache-Control"] = (Cache.IMMUTABLE if never_changes(key) and whose is not None else Cache.POINTER).value
     return response
 
 
@@ -144,14 +146,3 @@ def _opened(path: Path, key: str) -> BinaryIO:
         os.close(number)
         raise NotFound(MISSING)
     return os.fdopen(number, "rb")
-
-
-def _disposition(key: str) -> str:
-    """How a browser treats it: nothing that a publisher or contributor wrote is opened as a page of this site."""
-    if key.endswith(SHOWN):
-        return ""
-    name = key.rpartition("/")[2]
-    if name.isascii():
-        return dump_options_header("attachment", {"filename": name})
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return dump_options_header("attachment", {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"})

@@ -18,6 +18,7 @@ from .catalogue import Catalogue, Catalogues
 from .glimpses import Glimpses
 from .keeping import Kept
 from .limits import Limits
+from .naming import Naming
 from .rendering import Templates
 from .renewing import Renewing
 
@@ -92,6 +93,11 @@ class Site:
     def picture_url(self, key: str) -> str:
         """Where a page shows a picture of the store: from us, as pages load nothing from other hosts."""
         return FILES + quoted(key)
+
+    @cached_property
+    def naming(self) -> Naming:
+        """The names under which files of runs are saved."""
+        return Naming()
 
     @cached_property
     def glimpses(self) -> Glimpses:

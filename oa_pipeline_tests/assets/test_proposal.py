@@ -230,6 +230,10 @@ def test_a_merged_result_is_published_as_it_is_and_the_publisher_is_not_asked(he
     for name in ("content_hash", "data_version", "counters", "bounds", "licence", "cache_sha256", "validators"):
         assert merged[name] == run[name], name
 
+    if isinstance(store, S3Store):
+        saved = [store.bucket.head(one["outputs"]["parquet"]["key"])["ContentDisposition"] for one in (run, merged)]
+        assert saved == [f"attachment; filename={of}{KEY.replace('/', '-')}.parquet" for of in (f"pr-{PULL}-", "")]
+
     # what lies in the store tells the same
     here.town.days_go_by(0)
     forget(here.town.engine, merged["id"])

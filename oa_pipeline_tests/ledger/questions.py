@@ -87,6 +87,7 @@ def within(ask: Callable[[sa.Connection], object]) -> Question:
 
 QUESTIONS: Mapping[str, Question] = {
     "queries.run": q(lambda e: queries.run(e, data.RUN)),
+    "queries.named": q(lambda e: queries.named(e, data.RUN)),
     "queries.latest_good_run": q(lambda e: queries.latest_good_run(e, KEY)),
     "queries.latest_good_runs": q(lambda e: queries.latest_good_runs(e, KEYS), SOME),
     "queries.latest_runs": q(lambda e: queries.latest_runs(e, KEYS), SOME),

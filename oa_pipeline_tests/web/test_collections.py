@@ -66,7 +66,8 @@ def test_a_source_has_the_same_lines_for_each_of_its_files(reader: FlaskClient) 
     files = reader.get(f"/sources/{SOURCE}.json").get_json()["published"]["files"]
     text = parsed(reader.get(f"/sources/{SOURCE}", headers={"Accept": "text/html"}).text).all("main")[0].text
 
-    assert {one["save_as"] for one in files} == {"data.zip", "data.geojson.gz", "data.parquet"}
+    name = KEY.replace("/", "-")
+    assert {one["save_as"] for one in files} == {"alameda.zip", f"{name}.geojson.gz", f"{name}.parquet"}
     lines = [one["line"] for each in files for one in each["commands"]]
-    assert f"curl -fL -o data.parquet https://site.example/latest/run/{KEY}.parquet" in lines
+    assert f"curl -fL -o {name}.parquet https://site.example/latest/run/{KEY}.parquet" in lines
     assert [line for line in lines if line not in text] == []

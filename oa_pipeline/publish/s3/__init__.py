@@ -18,7 +18,7 @@ from ..writer import ObjectWriter
 from .bucket import MIB, RETRIES, Bucket, Sizes
 from .faults import UPLOAD_GONE, code
 from .reading import Stream
-from .upload import Upload, put
+from .upload import Upload, put, told
 
 BLOCK = MIB
 DELETED_AT_ONCE = 1000
@@ -54,7 +54,7 @@ class S3Store:
         self.location = self.bucket.location
         self._url = url or self.bucket.url
 
-    def put(self, key: str, path: Path, *, content_type: str, sha256: str) -> None:
+    def put(self, key: str, path: Path, *, content_type: str, sha256: str, disposition: str = "") -> None:
         """See Store."""
         with self.bucket.failing(key):
             size = path.stat().st_size
@@ -64,18 +64,19 @@ class S3Store:
                     if hashlib.file_digest(body, "sha256").hexdigest() != sha256:
                         raise changed(path, key)
                     body.seek(0)
-                    put(self.bucket, key, body, content_type, sha256, size)
+                    put(self.bucket, key, body, told(content_type, disposition), sha256, size)
                 return
-        with self.writer(key, content_type=content_type) as out, self.bucket.failing(key), path.open("rb") as body:
+        writing = self.writer(key, content_type=content_type, disposition=disposition)
+        with writing as out, self.bucket.failing(key), path.open("rb") as body:
             while block := body.read(BLOCK):
                 out.write(block)
             if out.sha256 != sha256:
                 raise changed(path, key)
 
     @contextlib.contextmanager
-    def writer(self, key: str, *, content_type: str) -> Iterator[ObjectWriter]:
+    def writer(self, key: str, *, content_type: str, disposition: str = "") -> Iterator[ObjectWriter]:
         """See Store."""
-        upload = Upload(self.bucket, key, content_type)
+        upload = Upload(self.bucket, key, content_type, disposition)
         try:
             yield upload
             upload.finish()
@@ -109,9 +110,8 @@ class S3Store:
 
     def _copy_parts(self, at: dict[str, str], same: dict[str, Any], head: dict[str, Any]) -> None:
         client, size = self.bucket.client, head["ContentLength"]
-        begun = client.create_multipart_upload(
-            **at, ContentType=head.get("ContentType", ""), Metadata=head.get("Metadata", {})
-        )
+        same_head = told(head.get("ContentType", ""), head.get("ContentDisposition", ""))
+        begun = client.create_multipart_upload(**at, **same_head, Metadata=head.get("Metadata", {}))
         upload = {**at, "UploadId": begun["UploadId"]}
         try:
             parts = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -27,8 +28,9 @@ class Upload(ObjectWriter):
     What fits into the first part goes up in a single request at the end.
     """
 
-    def __init__(self, bucket: Bucket, key: str, content_type: str) -> None:
+    def __init__(self, bucket: Bucket, key: str, content_type: str, disposition: str = "") -> None:
         super().__init__(key, content_type)
+        self._told = told(content_type, disposition)
         self._bucket = bucket
         self._at = bucket.at(key)
         self._buffer = bytearray()
@@ -61,9 +63,7 @@ class Upload(ObjectWriter):
         self._sent = self._sender.submit(self._send_part, self._upload, part, len(self._parts))
 
     def _begin(self) -> dict[str, str]:
-        answer = self._bucket.client.create_multipart_upload(
-            **self._at, ContentType=self.content_type, ChecksumAlgorithm="CRC32"
-        )
+        answer = self._bucket.client.create_multipart_upload(**self._at, **self._told, ChecksumAlgorithm="CRC32")
         return {**self._at, "UploadId": answer["UploadId"]}
 
     def _send_part(self, upload: dict[str, str], part: bytearray, number: int) -> str:
@@ -83,7 +83,7 @@ class Upload(ObjectWriter):
     def _publish(self) -> None:
         with self._bucket.failing(self.key):
             if self._upload is None:
-                put(self._bucket, self.key, self._buffer, self.content_type, self.sha256, self._size)
+                put(self._bucket, self.key, self._buffer, self._told, self.sha256, self._size)
                 return
             if self._buffer:
                 self._send()
@@ -133,7 +133,12 @@ class Upload(ObjectWriter):
                 self._bucket.hasty().abort_multipart_upload(**upload)
 
 
-def put(bucket: Bucket, key: str, body: Any, content_type: str, sha256: str, size: int) -> None:
+def told(content_type: str, disposition: str) -> dict[str, str]:
+    """What the bucket is told of how the object is sent; it sends no header that was not given."""
+    return {"ContentType": content_type, **({"ContentDisposition": disposition} if disposition else {})}
+
+
+def put(bucket: Bucket, key: str, body: Any, told: Mapping[str, str], sha256: str, size: int) -> None:
     """Stores the body, bytes or a file, in one request. The server verifies the SHA-256 of what arrives."""
     checksum = {"ChecksumSHA256": _text(bytes.fromhex(sha256))}
     for again in reversed(range(TRIES)):
@@ -141,7 +146,7 @@ def put(bucket: Bucket, key: str, body: Any, content_type: str, sha256: str, siz
             answer = bucket.client.put_object(
                 **bucket.at(key),
                 Body=body,
-                ContentType=content_type,
+                **told,
                 Metadata={"sha256": sha256},
                 IfNoneMatch="*",
                 ChecksumAlgorithm="SHA256",

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from ...ledger import history, queries
 from ...ledger.reading import Row
 from ...ledger.standing import standing
+from ...publish.saved import plainly_saved, whose
 from ...sources.keys import base_name, source_of, split_key
 from ..catalogue import STATES, Standing, standings
 from ..commands import commands
@@ -122,10 +123,11 @@ def filled(run: Row) -> list[dict[str, Any]]:
 
 def _published(asked: Asked, key: str, run: Row) -> dict[str, Any]:
     files = []
+    mine = whose(run["source"], run["layer"], run["name"], run["pull_request"])
     for one in objects(asked, run):
         if extension := LATEST.get(one["kind"]):
             latest = asked.site.url(f"/latest/run/{quote(key)}.{extension}")
-            name = f"data.{extension}"
+            name = plainly_saved(run["outputs"][one["kind"]]["key"], mine)
             files.append({**one, "latest": latest, "save_as": name, "commands": commands(latest, name)})
     names = ("rows", "ended_at", "started_at", "geometry_type", "bounds", "cache_size", "code_version", "commit_sha")
     told = {"run_id": run["id"], **{name: run[name] for name in names}}
