@@ -22,8 +22,6 @@ from typing import Any
 
 from ..convert.sandbox import Converter, wire
 from ..masked import mask_console
-from ..orchestration import dagster_private as private
-from .child import live
 
 LIBRARIES = (
     "dagster._cli.api",
@@ -42,6 +40,7 @@ LIBRARIES = (
     "oa_pipeline.publish.results",
     "oa_pipeline.publish.s3",
     "oa_pipeline.sources.parse",
+    "oa_pipeline.workers.child",
 )
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "GRPC_ENABLE_FORK_SUPPORT": "0"}
 Job = tuple[str, int]
@@ -59,12 +58,16 @@ def warm(module: str, libraries: Sequence[str] = ()) -> Warm:
     """Loads everything. The converters' server comes first: nothing that it could inherit is there yet."""
     converter = Converter()
     converter.start()
+    gc.disable()  # what is loaded stays: no collection of garbage walks over it meanwhile
+    from ..orchestration import dagster_private as private
+
     for name in (*LIBRARIES, *libraries):
         importlib.import_module(name)
     private.load_location(module)
     ref = private.instance_ref(os.environ["DAGSTER_HOME"])
     gc.collect()
-    gc.freeze()  # what is loaded stays shared between all forks
+    gc.freeze()  # and is shared between all forks
+    gc.enable()
     return Warm(ref, converter)
 
 
@@ -137,6 +140,8 @@ class Nursery:
             self._tell("ended", job, 0, status=-1, said=f"it could not be forked: {error}")
             return
         if pid == 0:
+            from .child import live  # loaded before
+
             self._socket.close()
             os.close(self._wake)
             os.close(self._wake_writer)

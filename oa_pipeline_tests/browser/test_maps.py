@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from oa_pipeline.ledger import builds, dotmap
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.maps import palette
-from oa_pipeline.maps.dotmap.tiling import LAYER
+from oa_pipeline.maps.dotmap.drawn import LAYER
 from oa_pipeline.maps.tippecanoe import program as tippecanoe
 from oa_pipeline.web.pages.maps import RUN_LAYER, TILES
 from oa_pipeline_tests.database import open_folder, temporary

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from oa_pipeline.ledger import builds, dotmap
 from oa_pipeline.ledger.engine import ledger_engine
-from oa_pipeline.maps.dotmap.tiling import LAYER
+from oa_pipeline.maps.dotmap.drawn import LAYER
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.mapstyle import DOTS, style
 from oa_pipeline.web.pages.maps import TILES

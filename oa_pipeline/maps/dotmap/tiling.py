@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..tippecanoe import LIMITS, Made, make_tiles
 from .archive import Archive
+from .drawn import HIGHEST, LAYER
 from .lines import ATTRIBUTES, lines
 from .merging import merge
 from .writing import PmtilesWriter
@@ -19,8 +20,6 @@ from .writing import PmtilesWriter
 if TYPE_CHECKING:
     from ...convert.sandbox import Converter
 
-LAYER = "openaddresses"
-HIGHEST = 14  # beyond it, browsers draw the tiles of this zoom larger
 DROP_RATE = 2  # at each zoom below the highest, one dot in so many stays
 FORM = 1  # the version of how this package makes an area's tiles; another number makes all of them again
 # At the highest zoom every dot is there; the densest go only where a tile would be too large.

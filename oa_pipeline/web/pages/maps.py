@@ -11,7 +11,7 @@ from typing import Any
 
 from ...ledger import builds, dotmap, queries
 from ...maps.boundaries import NAMES, ground
-from ...maps.dotmap.tiling import HIGHEST, LAYER
+from ...maps.dotmap.drawn import HIGHEST, LAYER
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, NotFound
 from ..forms import GEOJSON, JSON, json_form, json_text, text_form
 from ..mapstyle import style
