@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from oa_pipeline_tests.aws.amazon import amazon, moto_server
+from oa_pipeline_tests.commands import oa
 from oa_pipeline_tests.dagsters import coordinated, instance
 from oa_pipeline_tests.database import database, empty_database, engine, home, ledger_template, server
 from oa_pipeline_tests.s3 import bucket, credentials, s3_server
 
 __all__ = [
     "amazon", "bucket", "coordinated", "credentials", "database", "empty_database", "engine", "home", "instance",
-    "ledger_template", "moto_server", "s3_server", "server",
+    "ledger_template", "moto_server", "oa", "s3_server", "server",
 ]  # fmt: skip
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oa_pipeline.cli.operating import whoami
-from oa_pipeline_tests.cli.test_oa import oa
+from oa_pipeline_tests.commands import Command
 
 NOBODY = 3_000_000_017  # no account has this number
 
@@ -25,7 +25,7 @@ def test_who_has_no_name_in_this_place_goes_by_a_number(monkeypatch: pytest.Monk
     [["runs", "list"], ["runs", "accept", "1"], ["prune", "--dry-run"], ["reindex", "--dry-run"], ["set", "show"]],
     ids=" ".join,
 )
-def test_a_misspelt_home_is_told_and_gets_no_database(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_misspelt_home_is_told_and_gets_no_database(tmp_path: Path, oa: Command, arguments: list[str]) -> None:
     done = oa(*arguments, OA_HOME=str(tmp_path / "misspelt"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "no database" in done.stderr

@@ -15,7 +15,7 @@ from oa_pipeline.ledger.tables import RunStatus
 from oa_pipeline.orchestration.instance import instance_of
 from oa_pipeline.sources.model import Licence
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
-from oa_pipeline_tests.cli.test_oa import oa
+from oa_pipeline_tests.commands import Command
 from oa_pipeline_tests.ledger.life import declare, run
 
 
@@ -31,7 +31,9 @@ def here(database: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.M
         yield found
 
 
-def test_a_held_run_is_found_shown_rejected_and_accepted(here: Town, database: str, tmp_path: Path) -> None:
+def test_a_held_run_is_found_shown_rejected_and_accepted(
+    here: Town, database: str, tmp_path: Path, oa: Command
+) -> None:
     environment = {"OA_DATABASE_URL": database, "OA_HOME": str(tmp_path / "home")}
     here.run(rows(100))
     first = here.latest["id"]
@@ -86,7 +88,7 @@ def test_a_held_run_is_found_shown_rejected_and_accepted(here: Town, database: s
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_wrong_numbers_are_said_to_be(
-    database: str, tmp_path: Path, arguments: list[str], status: int, said: str
+    database: str, tmp_path: Path, oa: Command, arguments: list[str], status: int, said: str
 ) -> None:
     done = oa(*arguments, OA_DATABASE_URL=database, OA_HOME=str(tmp_path))
     assert done.returncode == status
@@ -94,7 +96,7 @@ def test_wrong_numbers_are_said_to_be(
     assert "Traceback" not in done.stderr
 
 
-def test_what_publishers_wrote_moves_no_cursor(database: str, engine: sa.Engine, tmp_path: Path) -> None:
+def test_what_publishers_wrote_moves_no_cursor(database: str, engine: sa.Engine, tmp_path: Path, oa: Command) -> None:
     written = "said \x1b[2J\x1b]0;title\x07 and\nrun 9 succeeded \u202e\u009b1A"
     number = run(engine, declare(engine, KEY), RunStatus.SKIPPED, rows=None, detail=written, licence=Licence(written))
     environment = {"OA_DATABASE_URL": database, "OA_HOME": str(tmp_path)}

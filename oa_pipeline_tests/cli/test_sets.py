@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +14,6 @@ import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRunStatus, RunRequest
 
 from oa_pipeline.assets.source import PARTITIONS
-from oa_pipeline.cli import main
 from oa_pipeline.ledger import heartbeats, members, sets
 from oa_pipeline.ledger.heartbeats import Beat
 from oa_pipeline.ledger.members import Ended
@@ -25,38 +22,9 @@ from oa_pipeline.orchestration.instance import instance_of
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.publishers import Queue, declare, key
 from oa_pipeline_tests.cli.test_oa import OA
+from oa_pipeline_tests.commands import Command
 
 NOW = datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command said, and its exit status."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def oa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """The command, in this process: a new one takes seconds to load all that it needs."""
-
-    def run(*arguments: str, **environment: str) -> Said:
-        with monkeypatch.context() as patched:
-            for name in [name for name in os.environ if name.startswith(("OA_", "DAGSTER_"))]:
-                patched.delenv(name)
-            for name, value in environment.items():
-                patched.setenv(name, value)
-            patched.setattr(sys, "argv", ["oa", *arguments])
-            capsys.readouterr()
-            with pytest.raises(SystemExit) as left:
-                main()
-        said = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return Said(left.value.code, said.out, said.err)
-
-    return run
 
 
 @pytest.fixture
@@ -77,7 +45,7 @@ def instance(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_a_set_is_started_shown_and_cancelled(
-    oa: Callable[..., Said], environment: dict[str, str], instance: DagsterInstance, engine: sa.Engine
+    oa: Command, environment: dict[str, str], instance: DagsterInstance, engine: sa.Engine
 ) -> None:
     none = oa("set", "show", **environment)
     assert (none.returncode, none.stderr) == (1, "oa: there has been no set (`oa set start` opens one)\n")
@@ -122,7 +90,7 @@ def test_a_set_is_started_shown_and_cancelled(
     assert "no set is open" in oa("set", "cancel", **environment).stderr
 
 
-def test_what_is_not_there_is_told(oa: Callable[..., Said], environment: dict[str, str], tmp_path: Path) -> None:
+def test_what_is_not_there_is_told(oa: Command, environment: dict[str, str], tmp_path: Path) -> None:
     unknown = oa("set", "show", "77", **environment)
     assert (unknown.returncode, unknown.stderr) == (1, "oa: there is no set 77 (`oa set show` shows the newest)\n")
     pattern = oa("set", "start", "--only", "xx/b/adresses/*", **environment)
@@ -139,7 +107,7 @@ def test_what_is_not_there_is_told(oa: Callable[..., Said], environment: dict[st
 
 @pytest.mark.parametrize(("status", "code"), [(SetStatus.COMPLETE, 0), (SetStatus.INCOMPLETE, 1)])
 def test_following_ends_with_the_set(
-    oa: Callable[..., Said], environment: dict[str, str], engine: sa.Engine, status: SetStatus, code: int
+    oa: Command, environment: dict[str, str], engine: sa.Engine, status: SetStatus, code: int
 ) -> None:
     assert oa("set", "start", "--force", **environment).returncode == 0
     row = sets.open_one(engine)
@@ -165,7 +133,7 @@ def test_following_ends_with_the_set(
     assert "by a test" in out
 
 
-def test_on_a_terminal_there_is_a_bar(oa: Callable[..., Said], environment: dict[str, str], engine: sa.Engine) -> None:
+def test_on_a_terminal_there_is_a_bar(oa: Command, environment: dict[str, str], engine: sa.Engine) -> None:
     assert oa("set", "start", "--force", **environment).returncode == 0
     row = sets.open_one(engine)
     assert row is not None

@@ -22,7 +22,7 @@ from oa_pipeline.orchestration.instance import instance_of
 from oa_pipeline.orchestration.reindex import Entered, LeftOut, reindex
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
-from oa_pipeline_tests.cli.test_oa import oa
+from oa_pipeline_tests.commands import Command
 from oa_pipeline_tests.database import create, named
 
 # What a run leaves in the store does not tell, or tells rounded, or no longer holds once copies are forgotten.
@@ -228,7 +228,7 @@ def test_numbers_never_go_back(there: Town) -> None:
 
 
 def test_the_command_says_what_it_did_and_tells_dagster(
-    database: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oa: Command
 ) -> None:
     environment = {"OA_DATABASE_URL": database, "OA_HOME": str(tmp_path / "home")}
     for name, value in environment.items():
