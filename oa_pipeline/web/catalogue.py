@@ -32,7 +32,7 @@ OLDEST = 600.0  # seconds: an older catalogue is shown to nobody
 STATES: Mapping[str, str] = {
     "broken": "never gave a result, and the last run failed",
     "failing": "the last run failed; an earlier result is published",
-    "held": "the last run lost too much and waits for somebody to look; an earlier result is published",
+    "held": "the last run lost too much and waits for somebody to look; what was published stays",
     "stale": "the last good result is more than 30 days old",
     "skipped": "the source file says to skip it",
     "new": "no run has ended yet",
@@ -71,6 +71,7 @@ class Standing:
     country: str = ""  # ISO 3166-1, as its coverage says
     us_state: str = ""  # as the mail calls it
     declares: str = ""  # what says where it is
+    place: str = ""  # in words: its county or town, state and country, as far as it says so
     terms: str = ""  # what the licence of what is published asks; empty where nothing is
 
     @property
@@ -116,15 +117,17 @@ def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standi
 def _standing(one: dict[str, Any], now: datetime) -> Standing:
     data, declared = one.pop("data"), one.pop("places")
     where = place(one["source"], declared)
+    names = (called(declared), *reversed(named(where)))
     return Standing(
         **one,
         state=state_of(one["status"], one["good_at"], now),
         area=one["source"].partition("/")[0],
-        words=folded(" ".join((one["key"], one["attribution_name"] or "", *named(where), called(declared)))),
+        words=folded(" ".join((one["key"], one["attribution_name"] or "", *names))),
         host=host_of(data),
         country=where.country,
         us_state=where.state,
         declares=where.how,
+        place=", ".join(dict.fromkeys(name for name in names if name)),
         terms=_terms(one) if one["good_run_id"] is not None else "",
     )
 

@@ -157,6 +157,25 @@ def link(url: object, text: object = None) -> Markup:
     return Markup('<a href="{}" rel="noopener nofollow">{}</a>').format(safe, shown)
 
 
+def licence(text: object) -> Markup:
+    """A licence as a source states it: its name is the link where its address stands behind it in brackets."""
+    name, address = _licence(text)
+    return link(address, name) if safe_url(address) else link(text)
+
+
+def licence_name(text: object) -> str:
+    """The licence without the address behind it."""
+    name, address = _licence(text)
+    return name if safe_url(address) else plain(text)
+
+
+def _licence(text: object) -> tuple[str, str]:
+    """Its name and its address, where that is how it is written."""
+    whole = plain(text)
+    name, _, address = whole.removesuffix(")").partition("(http")
+    return (name.strip(), f"http{address}") if name.strip() and whole.endswith(")") else ("", "")
+
+
 def plain(value: object, longest: int = LONGEST_TEXT) -> str:
     """Somebody else's text on one line, cut where it is too long."""
     text = one_line("" if value is None else str(value))
@@ -186,7 +205,7 @@ FORM_NAMES: Mapping[str, str] = {
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number, "size": size, "percent": percent, "moment": moment, "day": day, "age": age, "iso": iso,
     "duration": duration, "link": link, "safe_url": safe_url, "plain": plain, "status": status, "breakable": breakable,
-    "ticked": ticked,
+    "ticked": ticked, "licence": licence, "licence_name": licence_name,
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.pages import ENDPOINTS
 from oa_pipeline.web.site import Site
-from oa_pipeline_tests.ledger.life import NOW
+from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import KEY, SOURCE, Filled
 from .reading import Document, parsed
@@ -135,6 +135,26 @@ def test_a_folder_of_sources_leads_to_the_list_of_them(reader: FlaskClient, addr
     assert (answer.status_code, answer.headers["Location"]) == (302, location)
     found = reader.get(location.replace("/?", ".json?")).get_json()["data_sources"]
     assert {one["source"].partition("/")[0] for one in found} == {"us"}
+
+
+def test_a_slash_too_many_leads_to_the_source(reader: FlaskClient) -> None:
+    assert reader.get(f"/sources/{SOURCE}/").headers["Location"] == f"/sources/{SOURCE}"
+    assert reader.get(f"/sources/{KEY}//").headers["Location"] == f"/sources/{KEY}"
+
+
+def test_the_page_of_a_file_tells_its_data_sources_apart(client: FlaskClient, engine: sa.Engine) -> None:
+    census = {"US Census": {"geoid": "06001", "name": "Alameda County", "state": "California"}, "country": "us"}
+    for layer in ("addresses", "parcels"):
+        run(engine, declare(engine, f"{SOURCE}/{layer}/county", coverage=census))
+    document = page(client, f"/sources/{SOURCE}")
+    text = document.all("main")[0].text
+
+    assert "Alameda County, California, United States" in text
+    assert "addresses, county: one of the 2 data sources of this file" in text
+    history = document.all("table")[-1].text.split()
+    assert (history.count("parcels,"), history.count("addresses,")) == (1, 1)
+    alone = page(client, f"/sources/{SOURCE}/parcels/county")
+    assert "parcels," not in alone.all("table")[-1].text
 
 
 @pytest.mark.parametrize("address", ["/sources/u", "/sources/us/c", "/sources/xx", "/sources/us//", "/sources/%2e/"])

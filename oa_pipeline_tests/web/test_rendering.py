@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from oa_pipeline.web.rendering import TEMPLATES, Templates
+import pytest
+
+from oa_pipeline.web.rendering import TEMPLATES, Templates, licence, licence_name
 
 
 def test_every_template_is_compiled_before_anybody_asks() -> None:
@@ -10,3 +12,30 @@ def test_every_template_is_compiled_before_anybody_asks() -> None:
     cache = templates.environment.cache
     assert cache is not None
     assert len(cache) == len(list(TEMPLATES.glob("*.html")))
+
+
+BY = '<a href="https://l.example/by/" rel="noopener nofollow">CC BY 4.0</a>'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "name"),
+    [
+        ("CC BY 4.0 (https://l.example/by/)", BY, "CC BY 4.0"),
+        ("CC BY 4.0(https://l.example/by/)", BY, "CC BY 4.0"),
+        ("Terms (of 2020)", "Terms (of 2020)", "Terms (of 2020)"),
+        ("ODbL (javascript:alert(1))", "ODbL (javascript:alert(1))", "ODbL (javascript:alert(1))"),
+        ("A (https://a.example) or B (https://b.example)",) * 3,
+        ('<b> (https://l.example/")', "&lt;b&gt; (https://l.example/&#34;)", '<b> (https://l.example/")'),
+        (
+            "https://l.example/x(1)",
+            '<a href="https://l.example/x(1)" rel="noopener nofollow">https://l.example/x(1)</a>',
+            "https://l.example/x(1)",
+        ),
+        ("(https://l.example/)", "(https://l.example/)", "(https://l.example/)"),
+        ("Terms (" * 300 + "x)", "Terms (" * 284 + "Terms (Term\N{HORIZONTAL ELLIPSIS}", None),
+    ],
+    ids=str,
+)
+def test_a_licence_is_called_by_its_name_and_leads_to_its_text(text: str, shown: str, name: str | None) -> None:
+    assert str(licence(text)) == shown
+    assert licence_name(text) == (shown if name is None else name)

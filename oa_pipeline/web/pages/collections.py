@@ -21,6 +21,7 @@ LICENCES: Mapping[str, tuple[str, str]] = {
     "share-alike": ("Share-alike required", "What you derive from it must be given away under the same licence."),
 }
 FORMS: Mapping[str, str] = {"zip": "CSV files in a zip", "parquet": "GeoParquet"}
+AREA_NAMES = {area: area.replace("_", " ").title().replace("Us ", "US ") for area in AREAS}
 RANKS = {area: rank for rank, area in enumerate(AREAS)}
 NAME = itemgetter("name")
 SORTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
@@ -66,7 +67,7 @@ def collections(asked: Asked) -> Answer:
         "collections": list(part.rows),
         "commands": commands(example["latest"], example["name"]) if example else [],
     }
-    words = {"licences": LICENCES, "forms": FORMS, "example": example}
+    words = {"area_names": AREA_NAMES, "licences": LICENCES, "forms": FORMS, "example": example}
     return Answer(data, links=part.links(asked), only_page=words)
 
 

@@ -12,8 +12,8 @@ from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link
 from ..forms import JSON, json_form, text_form
 from ..state import COLUMNS, LAYER, state_text, whole
 from .changes import KINDS, change
+from .collections import AREA_NAMES, RANKS, collection
 from .collections import LICENCES as LICENCE_WORDS
-from .collections import RANKS, collection
 
 LICENCES = {"": "Freely Shareable", "sa": "Share-Alike Required"}
 SMALLEST = 1024  # bytes: a smaller zip holds nothing but a note
@@ -45,7 +45,8 @@ def home(asked: Asked) -> Answer:
     }  # fmt: skip
     drawn = builds.artifact(ledger, PICTURE)
     picture = site.picture_url(drawn["key"]) if drawn is not None else ""
-    return Answer(data, only_page={"kinds": KINDS, "licences": LICENCE_WORDS, "picture": picture})
+    words = {"kinds": KINDS, "licences": LICENCE_WORDS, "area_names": AREA_NAMES, "picture": picture}
+    return Answer(data, only_page=words)
 
 
 def layers(rows: Sequence[Standing]) -> list[dict[str, Any]]:

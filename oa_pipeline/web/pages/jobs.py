@@ -38,7 +38,7 @@ STATES: Mapping[str, str] = {
     JobStatus.PENDING: "being checked",
     JobStatus.FAILING: "something is to be mended; the rest is being checked",
     JobStatus.SUCCESS: "all that a machine can check is in order",
-    JobStatus.FAILURE: "something is to be mended; a push is checked by itself",
+    JobStatus.FAILURE: "something is to be mended; the next push is checked by itself",
     JobStatus.ERROR: "our own fault: nothing is to be mended; a comment, re-run this please, tries again",
     JobStatus.NOTHING: "no data source differs from the default branch",
     JobStatus.CANCELLED: "a newer head took its place, or the pull request was closed",

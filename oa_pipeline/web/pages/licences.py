@@ -17,6 +17,7 @@ from ..searching import folded
 from ..software import software
 from ..terms import TERMS, terms_of
 
+LAST = "\U0010ffff"  # after every text
 SORTED = 80  # characters of a text that decide its place
 SITES = 3  # publishers' addresses that are named with one licence
 
@@ -49,7 +50,8 @@ class Terms:
         """That tells it from all others and sorts it, and is short whatever the texts are."""
         whole = f"{self.licence}\0{self.attribution_name}\0{self.attribution_required}\0{self.share_alike}"
         digest = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
-        return "\t".join((self.licence.casefold()[:SORTED], self.attribution_name.casefold()[:SORTED], digest[:16]))
+        texts = (self.licence.casefold()[:SORTED] or LAST, self.attribution_name.casefold()[:SORTED])
+        return "\t".join((*texts, digest[:16]))
 
 
 SORTS: Mapping[str, Callable[[Terms], object]] = {

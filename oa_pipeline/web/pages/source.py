@@ -11,7 +11,7 @@ from ...ledger import history, queries
 from ...ledger.reading import Row
 from ...ledger.standing import standing
 from ...publish.saved import plainly_saved, whose
-from ...sources.keys import base_name, source_of, split_key
+from ...sources.keys import source_of, split_key
 from ..catalogue import STATES, Standing, standings
 from ..commands import commands
 from ..cures import SUGGESTED, problem_of
@@ -23,8 +23,8 @@ PER = 30
 # The extension of the stable address, by the kind of output.
 LATEST = {"csv": "zip", "geojson": "geojson.gz", "parquet": "parquet", "pmtiles": "pmtiles", "slippymap": "pmtiles"}
 OF_RUN = (
-    "id", "newest", "status", "problem", "rows", "code_version", "commit_sha", "blob_sha", "content_hash", "copy_of",
-    "confirmed", "confirmed_at", "started_at", "ended_at", "pull_request", "pruned_at",
+    "id", "newest", "layer", "name", "status", "problem", "rows", "code_version", "commit_sha", "blob_sha",
+    "content_hash", "copy_of", "confirmed", "confirmed_at", "started_at", "ended_at", "pull_request", "pruned_at",
 )  # fmt: skip
 
 
@@ -35,6 +35,8 @@ def source(asked: Asked) -> Answer | Elsewhere:
     named = _standings(asked, what)
     mine = [one for one in named if one.key == what] or [one for one in named if one.source == what]
     if not mine:
+        if what.endswith("/") and _standings(asked, what.rstrip("/")):
+            return Elsewhere(f"/sources/{quote(what.rstrip('/'))}")
         key = history.key_named(ledger, what)
         if key is None and (location := _list_below(asked, what)):
             return Elsewhere(location)
@@ -54,7 +56,8 @@ def source(asked: Asked) -> Answer | Elsewhere:
         "runs": [_past(run) for run in past[:PER]],
     }
     links = (Link("next", asked.link(page=past[PER - 1]["newest"])),) if len(past) > PER else ()
-    names = {"states": STATES, "suggested": SUGGESTED, "base": base_name(data["source"]), "one": one, "what": what}
+    several = len({(run["layer"], run["name"]) for run in past}) > 1
+    names = {"states": STATES, "suggested": SUGGESTED, "several": several, "one": one, "what": what}
     return Answer(data, title=what, links=links, only_page=names)
 
 

@@ -28,6 +28,7 @@ FIELDS = (
     Field("source", Kind.STRING, "path of its source file", "data_sources"),
     Field("layer", Kind.STRING, "addresses, buildings, parcels or centerlines", "data_sources"),
     Field("name", Kind.STRING, "its name in the file", "data_sources"),
+    Field("place", Kind.STRING, "its county or town, state and country, as far as it says so", "data_sources"),
     Field("state", Kind.STRING, "; ".join(f"{state}: {says}" for state, says in STATES.items()), "data_sources"),
     Field("rows", Kind.INTEGER, "published rows", "data_sources"),
     Field("good_at", Kind.MOMENT, "when the published result was made or last confirmed", "data_sources"),
