@@ -25,6 +25,7 @@ from ..ledger.copies import Basis, record_copy
 from ..ledger.partitions import Declared, declared_ones
 from ..ledger.runs import Opening
 from ..orchestration import endings
+from ..orchestration.redrawn import lacking
 from ..orchestration.unchanged import publisher_says_unchanged, reusable
 from ..orchestration.version import code_version
 from ..process.steps import guard_of
@@ -85,7 +86,8 @@ class Probing:
         """`number` is the set's; `say` gets a few lines about how it goes."""
         self.engine, self.store = workplace.ledger(), workplace.store()
         self.instance, self.number, self.run_id = instance, number, dagster_run_id
-        self.guard, self.hosts = guard_of(workplace.settings), workplace.hosts
+        self.settings, self.hosts = workplace.settings, workplace.hosts
+        self.guard = guard_of(self.settings)
         self.say, self.now = say, now
         self.done = Probed()
         self._due: list[str] = []
@@ -115,12 +117,14 @@ class Probing:
             members.release(self.engine, self.number, [self.run_id], now=self.now())
 
     def _candidates(self, keys: Sequence[str]) -> dict[str, Candidate]:
-        """Those with a good run of the same declaration and code; nobody need be asked about the others."""
+        """Those with a good run of the same declaration and code, and all its maps; the others need a run anyway."""
         latest = queries.latest_good_runs(self.engine, keys)
         found = {}
         for held in declared_ones(self.engine, keys):
             last = latest.get(held.key)
             if last is None or (last["digest"], last["code_version"]) != (held.digest, code_version()):
+                continue
+            if lacking(last, self.settings):
                 continue
             with contextlib.suppress(OAError):  # its run says what is wrong with it
                 found[held.key] = Candidate(parsed(held), last)

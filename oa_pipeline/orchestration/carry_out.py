@@ -20,7 +20,7 @@ from ..ledger.gate import held_against
 from ..ledger.runs import Ending, Opening, Ticket, beat, end_run, open_run
 from ..ledger.tables import RunStatus
 from ..publish.saved import whose
-from . import endings, gate, merged
+from . import endings, gate, merged, redrawn
 from .deadline import deadline_of
 from .recorded import ended_before, ending_of, ticket_of
 from .unchanged import publisher_says_unchanged, reusable
@@ -29,7 +29,7 @@ from .watch import PastDeadline, Superseded, Watch, watched
 from .workplace import Workplace
 
 if TYPE_CHECKING:
-    from ..process import Result
+    from ..process import Result, Wanted
     from ..process.index import RunFacts
     from ..publish.store import Store, StoredObject
     from ..sources.model import DataSource
@@ -166,7 +166,7 @@ class _Run:
         for one in known:
             if self._publisher_says_unchanged(one):
                 self.say("the publisher says that nothing has changed")
-                return self._again(one, None)
+                return self._again(one, None, watch)
         with self.workplace.folder(self.order.key, self.ticket.number) as folder:
             folder.keep = not self.order.final
             result = self._process(folder.path, watch, known)
@@ -174,7 +174,7 @@ class _Run:
             if result.same_download and result.fetched is not None:
                 self.say("the download has the bytes it had before")
                 sha256 = result.fetched.sha256
-                carried = self._again(next(one for one in known if one["cache_sha256"] == sha256), result)
+                carried = self._again(next(one for one in known if one["cache_sha256"] == sha256), result, watch)
             else:
                 carried = self._publish(folder.path, result)
             folder.keep = carried.transient and not self.order.final
@@ -224,11 +224,6 @@ class _Run:
         from ..process import Wanted, process
 
         settings = self.workplace.settings
-
-        def on_progress(stage: str, _done: int, _total: int | None) -> None:
-            self.stage = stage
-            watch.check()
-
         return process(
             self.data_source,
             folder,
@@ -238,9 +233,16 @@ class _Run:
             hosts=self.workplace.hosts,
             run=self._facts(),
             maps=Wanted(preview=settings.previews, tiles=settings.slippy_maps),
-            on_progress=on_progress,
+            on_progress=self._at(watch),
             echo=self.echo,
         )
+
+    def _at(self, watch: Watch) -> Callable[[str, int, int | None], None]:
+        def on_progress(stage: str, _done: int, _total: int | None) -> None:
+            self.stage = stage
+            watch.check()
+
+        return on_progress
 
     def _whose(self) -> str:
         one = self.data_source
@@ -263,9 +265,29 @@ class _Run:
             forced=order.forced_by_person,
         )
 
-    def _again(self, one: queries.Row, result: Result | None) -> Carried:
+    def _again(self, one: queries.Row, result: Result | None, watch: Watch) -> Carried:
         ending = endings.same_as(one, result.fetched if result else None, self.moment())
+        wanted = redrawn.lacking(one, self.workplace.settings)
+        if wanted and self.order.job_id is None:
+            ending = self._with_maps(ending, one, wanted, watch)
         return replace(self.nothing, ending=self._judged(ending), unchanged=True)
+
+    def _with_maps(self, ending: Ending, one: queries.Row, wanted: Wanted, watch: Watch) -> Ending:
+        """For sets and people, who ask rarely enough that what never goes well may be tried each time."""
+        self.say(f"a map that run {one['id']} lacks is drawn of its rows")
+        with self.workplace.folder(self.order.key, self.ticket.number) as folder:
+            ending = redrawn.with_maps(
+                ending,
+                one,
+                wanted,
+                data_source=self.data_source,
+                number=self.ticket.number,
+                whose=self._whose(),
+                workplace=self.workplace,
+                folder=folder.path,
+                on_progress=self._at(watch),
+            )
+        return replace(ending, ended_at=self.moment())
 
     def _judged(self, ending: Ending) -> Ending:
         """The end as the gate lets it be: a result that lost too much does not replace the last good one."""

@@ -36,6 +36,11 @@ MAY_TILE = replace(TILING, memory=16 * GIB, file_bytes=16 * GIB)
 OnProgress = Callable[[str, int, int | None], None]
 
 
+def without(name: str) -> str:
+    """How a warning begins that tells why there is no such map."""
+    return f"There is no {name}: "
+
+
 @dataclass(slots=True)
 class Maps:
     """What came of it. `facts`: of `preview` and `slippy map`, for index.json; `warnings`: why one is missing.
@@ -54,7 +59,7 @@ class Maps:
         why = error.detail if isinstance(error, OAError) else f"{type(error).__name__}: {error}"
         said = one_line(why)[:500]
         self.facts[name] = {"trouble": said}
-        self.warnings.append(f"There is no {name}: {said}. The data are not affected")
+        self.warnings.append(f"{without(name)}{said}. The data are not affected")
 
 
 def draw(

@@ -87,7 +87,7 @@ def process(
         log.say(f"{data_source.key}: started")
         transient = False
         try:
-            with _own_or(converter, settings) as sandbox:
+            with own_or(converter, settings) as sandbox:
                 outcome = steps.with_maps(sandbox, log, steps.run(sandbox, log, fetched))
             outcome = outside.told(data_source, outcome, folder)
         except _SameDownload:
@@ -115,7 +115,8 @@ def process(
 
 
 @contextmanager
-def _own_or(converter: Converter | None, settings: Settings) -> Iterator[Converter]:
+def own_or(converter: Converter | None, settings: Settings) -> Iterator[Converter]:
+    """The converter of those who live long, else one for this block."""
     if converter is not None:
         yield converter
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,21 @@ def test_the_second_of_two_sets_in_a_row_re_uses_what_has_not_changed(
 
     forced = weeks.whole(force=True, only="xx/[ab]/*")
     assert (forced["members"], forced["succeeded"]) == (2, 2)
+
+
+def test_a_result_that_lacks_a_map_is_left_to_a_run_which_draws_it_once(
+    workplace: Workplace, coordinated: DagsterInstance, publishers: Publishers
+) -> None:
+    only = "xx/a/*"
+    assert Weeks(workplace, coordinated).whole(only=only)["succeeded"] == 1
+    weeks = Weeks(Workplace(replace(workplace.settings, previews=True)), coordinated)
+    assert weeks.whole(only=only)["unchanged"] == 1
+    drawn, made = queries.history(weeks.engine, key("a"))
+    assert (drawn["copy_of"], drawn["outputs"].keys() - made["outputs"].keys()) == (made["id"], {"preview"})
+    assert publishers.given["/a.csv"] == 1, "nobody downloaded it for that"
+    done = weeks.probe(weeks.begin(only=only))
+    assert (done.asked, done.unchanged, done.due) == (1, 1, 0)
+    assert queries.history(weeks.engine, key("a"))[0]["outputs"] == drawn["outputs"]
 
 
 @pytest.mark.parametrize("case", ["changed", "gone", "no etag", "objects gone", "declared anew", "never ran"])
