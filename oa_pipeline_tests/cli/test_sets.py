@@ -8,12 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRunStatus, RunRequest
 
 from oa_pipeline.assets.source import PARTITIONS
+from oa_pipeline.cli import sets as commands
 from oa_pipeline.ledger import heartbeats, members, sets
 from oa_pipeline.ledger.heartbeats import Beat
 from oa_pipeline.ledger.members import Ended
@@ -107,30 +109,30 @@ def test_what_is_not_there_is_told(oa: Command, environment: dict[str, str], tmp
 
 @pytest.mark.parametrize(("status", "code"), [(SetStatus.COMPLETE, 0), (SetStatus.INCOMPLETE, 1)])
 def test_following_ends_with_the_set(
-    oa: Command, environment: dict[str, str], engine: sa.Engine, status: SetStatus, code: int
+    oa: Command,
+    environment: dict[str, str],
+    engine: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    status: SetStatus,
+    code: int,
 ) -> None:
     assert oa("set", "start", "--force", **environment).returncode == 0
     row = sets.open_one(engine)
     assert row is not None
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("OA_", "DAGSTER_"))} | environment
-    following = subprocess.Popen(
-        [*OA, "set", "show", "--follow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
-    )
-    try:
-        assert following.stderr is not None
-        first = following.stderr.readline()
-        assert first == f"set {row['id']} open: 0 of 3 ended; 3 due\n"
-        ended = [Ended(key(n), Outcome.REMOVED) for n in "abc"]
-        members.end(engine, row["id"], ended, now=NOW)
-        sets.end_set(engine, row["id"], status, counts={}, detail="by a test", now=NOW + timedelta(seconds=1))
-        out, err = following.communicate(timeout=60)
-    finally:
-        following.kill()
-        following.wait()
-    assert following.returncode == code
-    assert f"{status}: 3 of 3 ended; 3 removed" in err
-    assert f"set {row['id']} {status}: 3 of 3 ended (100%)" in out
-    assert "by a test" in out
+    number = row["id"]
+
+    def between_two_looks(_seconds: float) -> None:
+        members.end(engine, number, [Ended(key(n), Outcome.REMOVED) for n in "abc"], now=NOW)
+        sets.end_set(engine, number, status, counts={}, detail="by a test", now=NOW + timedelta(seconds=1))
+
+    monkeypatch.setattr(commands, "time", SimpleNamespace(sleep=between_two_looks))
+    followed = oa("set", "show", "--follow", **environment)
+    assert followed.returncode == code
+    first, last = followed.stderr.splitlines()
+    assert first == f"set {number} open: 0 of 3 ended; 3 due"
+    assert f"{status}: 3 of 3 ended; 3 removed" in last
+    assert f"set {number} {status}: 3 of 3 ended (100%)" in followed.stdout
+    assert "by a test" in followed.stdout
 
 
 def test_on_a_terminal_there_is_a_bar(oa: Command, environment: dict[str, str], engine: sa.Engine) -> None:
