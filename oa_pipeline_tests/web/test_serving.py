@@ -7,27 +7,46 @@ import json
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.tables import deliveries
 from oa_pipeline.web.hook import LARGEST_BODY
 from oa_pipeline.web.replay import Recorded, read, send
 from oa_pipeline.web.signatures import signature
+from oa_pipeline_tests.database import temporary
 
-from .conftest import SECRETS, Served
+from .conftest import SECRETS
+from .serving import Served, served
 
 OURS = {"full_name": "openaddresses/openaddresses"}
 PULL = json.dumps({"action": "opened", "repository": OURS, "filler": "x" * 20_000}).encode()
 
 
+@pytest.fixture(scope="module")
+def ledger(server: str, ledger_template: str) -> Iterator[str]:
+    """One for all tests here, as the site is."""
+    yield from temporary(server, ledger_template)
+
+
+@pytest.fixture(scope="module")
+def site(ledger: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(ledger, tmp_path_factory.mktemp("site"), OA_GITHUB_SECRETS=SECRETS[0], OA_DEV="") as made:
+        yield made
+
+
 @pytest.fixture
-def site(serve: Callable[..., Served]) -> Served:
-    return serve()
+def engine(ledger: str) -> sa.Engine:
+    """Connections to the site's ledger, which knows of no delivery."""
+    made = ledger_engine(ledger)
+    with made.begin() as connection:
+        connection.execute(sa.delete(deliveries))
+    return made
 
 
 def number(engine: sa.Engine) -> int:
