@@ -117,17 +117,17 @@ def standings(found: Iterable[Mapping[str, Any]], now: datetime) -> tuple[Standi
 def _standing(one: dict[str, Any], now: datetime) -> Standing:
     data, declared = one.pop("data"), one.pop("places")
     where = place(one["source"], declared)
-    names = (called(declared), *reversed(named(where)))
+    near, (country, state) = called(declared), named(where)
     return Standing(
         **one,
         state=state_of(one["status"], one["good_at"], now),
         area=one["source"].partition("/")[0],
-        words=folded(" ".join((one["key"], one["attribution_name"] or "", *names))),
+        words=folded(" ".join((one["key"], one["attribution_name"] or "", *near, country, state))),
         host=host_of(data),
         country=where.country,
         us_state=where.state,
         declares=where.how,
-        place=", ".join(dict.fromkeys(name for name in names if name)),
+        place=", ".join(dict.fromkeys(name for name in (*near[:1], state, country) if name)),
         terms=_terms(one) if one["good_run_id"] is not None else "",
     )
 

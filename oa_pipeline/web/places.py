@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 from ..maps.boundaries.codes import NAMES
 from ..maps.places import geoid_of, place_of
 from ..sources.coverage import geoid_kind, iso_code, iso_known
+from ..text import one_line
 
 LONGEST_NAME = 100  # characters of a name that a source gives
+# Under which names the parts of a coverage say what a place is called.
+CALLED: Mapping[str, tuple[str, ...]] = {
+    "US Census": ("name", "place", "county"),
+    "ISO 3166": (
+        "city", "region", "prefecture", "subdivision (en)", "subdivision", "state", "subdivision (fi)",
+        "subdivision (sv)",
+    ),
+}  # fmt: skip
 _NAMES = """
 AL Alabama, AK Alaska, AZ Arizona, AR Arkansas, CA California, CO Colorado, CT Connecticut, DE Delaware,
 DC District of Columbia, FL Florida, GA Georgia, HI Hawaii, ID Idaho, IL Illinois, IN Indiana, IA Iowa, KS Kansas,
@@ -43,11 +52,14 @@ def named(where: Place) -> tuple[str, str]:
     return NAMES.get(where.country, ""), STATE_NAMES.get(where.state, "")
 
 
-def called(declared: Mapping[str, Any] | None) -> str:
-    """What its county or town is called by the census, as the source says; empty where it does not."""
-    census = (declared or {}).get("US Census")
-    name = census.get("name") if isinstance(census, Mapping) else None
-    return name[:LONGEST_NAME] if isinstance(name, str) else ""
+def called(declared: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What its source says that its county, town or region is called; the nearest first."""
+    found = []
+    for kind, names in CALLED.items():
+        part = (declared or {}).get(kind)
+        if isinstance(part, Mapping):
+            found += [one_line(text)[:LONGEST_NAME] for name in names if isinstance(text := part.get(name), str)]
+    return tuple(filter(None, found))
 
 
 def _how(declared: Mapping[str, Any], country: str) -> str:

@@ -24,6 +24,7 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 DASH = Markup('<span class="none">\N{EN DASH}</span>')
 UNITS = ("B", "kB", "MB", "GB", "TB")
 LONGEST_TEXT = 2_000
+_OUR_PATH = re.compile(r"(?<!\S)(/(?:[a-z0-9-]+/)+)(?![^\s.,;:)])")
 _TICKED = re.compile("`([^`]{1,80})`")
 SAFE_SCHEMES = frozenset({"http", "https"})
 # Name, shape and CSS class of how something stands: never by colour alone.
@@ -187,6 +188,13 @@ def ticked(value: object, longest: int = LONGEST_TEXT) -> Markup:
     return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(plain(value, longest)))))  # noqa: S704 - escaped before
 
 
+def pathed(text: object) -> Markup:
+    """A sentence of ours about pages of ours: their addresses are links."""
+    said = plain(text)
+    whole = said if said.endswith((".", "!", "?")) else f"{said}."
+    return Markup(_OUR_PATH.sub(r'<a href="\1">\1</a>', str(escape(whole))))  # noqa: S704 - escaped before
+
+
 def status(value: object, word: str = "") -> Markup:
     """How something stands: word, shape and colour."""
     known, shape, kind = STATUSES.get(str(value), (str(value), "\N{WHITE CIRCLE}", "idle"))
@@ -205,7 +213,7 @@ FORM_NAMES: Mapping[str, str] = {
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number, "size": size, "percent": percent, "moment": moment, "day": day, "age": age, "iso": iso,
     "duration": duration, "link": link, "safe_url": safe_url, "plain": plain, "status": status, "breakable": breakable,
-    "ticked": ticked, "licence": licence, "licence_name": licence_name,
+    "ticked": ticked, "pathed": pathed, "licence": licence, "licence_name": licence_name,
 }  # fmt: skip
 
 

@@ -143,13 +143,15 @@ def test_a_slash_too_many_leads_to_the_source(reader: FlaskClient) -> None:
 
 
 def test_the_page_of_a_file_tells_its_data_sources_apart(client: FlaskClient, engine: sa.Engine) -> None:
-    census = {"US Census": {"geoid": "06001", "name": "Alameda County", "state": "California"}, "country": "us"}
+    census = {"US Census": {"geoid": "06001", "name": "Ålameda County", "state": "California"}, "country": "us"}
     for layer in ("addresses", "parcels"):
         run(engine, declare(engine, f"{SOURCE}/{layer}/county", coverage=census))
     document = page(client, f"/sources/{SOURCE}")
     text = document.all("main")[0].text
 
-    assert "Alameda County, California, United States" in text
+    assert "Ålameda County, California, United States" in text
+    found = client.get("/sources.json", query_string={"q": "Alåmeda County, California"}).get_json()
+    assert [one["place"] for one in found["data_sources"]] == ["Ålameda County, California, United States"] * 2
     assert "addresses, county: one of the 2 data sources of this file" in text
     history = document.all("table")[-1].text.split()
     assert (history.count("parcels,"), history.count("addresses,")) == (1, 1)

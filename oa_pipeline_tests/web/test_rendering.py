@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from oa_pipeline.web.rendering import TEMPLATES, Templates, licence, licence_name
+from oa_pipeline.web.rendering import TEMPLATES, Templates, licence, licence_name, pathed
 
 
 def test_every_template_is_compiled_before_anybody_asks() -> None:
@@ -39,3 +39,17 @@ BY = '<a href="https://l.example/by/" rel="noopener nofollow">CC BY 4.0</a>'
 def test_a_licence_is_called_by_its_name_and_leads_to_its_text(text: str, shown: str, name: str | None) -> None:
     assert str(licence(text)) == shown
     assert licence_name(text) == (shown if name is None else name)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/sources/ lists them all", '<a href="/sources/">/sources/</a> lists them all.'),
+        ("Begin again at /auth/.", 'Begin again at <a href="/auth/">/auth/</a>.'),
+        ("as in /tiles/-122.3/37.8.zip", "as in /tiles/-122.3/37.8.zip."),
+        ("Source <b>/x/</b> does not exist", "Source &lt;b&gt;/x/&lt;/b&gt; does not exist."),
+        ("//evil.example/ /\\evil/ /%2f/", "//evil.example/ /\\evil/ /%2f/."),
+    ],
+)
+def test_addresses_of_ours_in_a_sentence_are_links(said: str, shown: str) -> None:
+    assert str(pathed(said)) == shown

@@ -29,17 +29,20 @@ def test_words_are_told_apart_and_written_alike(text: str, found: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("declared", "name"),
+    ("declared", "names"),
     [
-        ({"US Census": {"geoid": "06001", "name": "Alameda County"}}, "Alameda County"),
-        ({"US Census": {"geoid": "06001"}}, ""),
-        ({"US Census": {"name": 7}}, ""),
-        ({"US Census": "06001"}, ""),
-        ({"US Census": {"name": "x" * 10_000}}, "x" * 100),
-        (None, ""),
+        ({"US Census": {"geoid": "06001", "name": "Alameda County"}}, ("Alameda County",)),
+        ({"US Census": {"geoid": "06001"}}, ()),
+        ({"US Census": {"name": 7, "county": "A\nB"}}, ("A B",)),
+        ({"US Census": "06001", "ISO 3166": ["FR"]}, ()),
+        ({"US Census": {"name": "x" * 10_000}}, ("x" * 100,)),
+        ({"ISO 3166": {"alpha2": "FR-08", "country": "France", "subdivision": "Ardennes"}}, ("Ardennes",)),
+        (
+            {"ISO 3166": {"subdivision": "Uusimaa", "subdivision (sv)": "Nyland", "region": "South"}},
+            ("South", "Uusimaa", "Nyland"),
+        ),
+        (None, ()),
     ],
 )
-def test_a_county_is_called_what_its_source_says_where_it_says_so(
-    declared: dict[str, object] | None, name: str
-) -> None:
-    assert called(declared) == name
+def test_a_place_is_called_what_its_source_says(declared: dict[str, object] | None, names: tuple[str, ...]) -> None:
+    assert called(declared) == names

@@ -28,7 +28,13 @@ FORMS: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 NO_RUN, NO_SET = "No latest run found", "No latest set found"
 TILES = "tiles"  # the kind of build that makes the index of square degrees
-AT_ROOT = ("render-world.png", "render-europe.png", "render-usa.png", "render-world.geojson", "machine-stats.json")
+AT_ROOT: Mapping[str, tuple[str, str]] = {
+    "render-world.png": ("Picture of the world", "The areas of all sources, those that work and those that do not."),
+    "render-europe.png": ("Picture of Europe", "The same of Europe."),
+    "render-usa.png": ("Picture of the United States", "The same of the United States."),
+    "render-world.geojson": ("Shapes of all sources", "The areas of all sources as GeoJSON, in a file of the store."),
+    "machine-stats.json": ("Statistics, in a file", "Sets over time, with the keys that programs have always read."),
+}
 WHAT = Parameter("what", "a source's path, or a data source's key", in_path=True, most=900)
 
 
@@ -186,5 +192,5 @@ ENDPOINTS = (
         Parameter("lat", "a latitude in the square, in degrees", in_path=True, most=40),
         example="/tiles/-122.3/37.8.zip",
     ),
-    *(_pointer(f"/{name}", name, "The current one.", at_root(name)) for name in AT_ROOT),
+    *(_pointer(f"/{name}", title, doc, at_root(name)) for name, (title, doc) in AT_ROOT.items()),
 )
