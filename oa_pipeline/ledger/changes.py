@@ -92,7 +92,7 @@ def changes(
 
 
 def _past(at: sa.CTE) -> sa.CTE:
-    """A row for each data source that was renamed: `of`, its `former_keys`, and `untils`, the ends of its time as each."""
+    """A row for each data source that was renamed: `of`, its `former_keys`, and `untils`, when each ended."""
     one = renames.alias("one")
     first = sa.select(one.c.new_key.label("of"), one.c.old_key.label("key"), one.c.at.label("until"))
     walk = first.where(one.c.new_key.in_(sa.select(at.c.key))).cte("walk", recursive=True)

@@ -28,7 +28,7 @@ OnProgress = Callable[[str, float], None]
 GIB = 1024**3
 # Its temporary files are mapped whole: address space is not memory here, and what it may write is bounded by itself.
 LIMITS = Limits(memory=256 * GIB, cpu_seconds=6 * 3600, seconds=6 * 3600, file_bytes=64 * GIB, open_files=256)
-ANSWERS = 30.0  # seconds in which a program tells its version
+ANSWERS = 10.0  # seconds in which a program tells its version
 _NOT_SAID = ("--no-tile-stats",)  # they would quote values of the data in every archive
 _READ = re.compile(rb"Read ([0-9.]+) million features")
 _COUNT = re.compile(rb"(\d+) features, \d+ bytes of geometry")
@@ -82,7 +82,9 @@ def _told_by(runs: Path, *_same_file: int) -> str:
             env={"PATH": os.defpath},
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        raise _mute(runs, f"it takes longer than {ANSWERS:g} seconds") from None
+    except OSError as error:
         raise _mute(runs, str(error)) from error
     said = one_line((ended.stderr or ended.stdout).decode("utf-8", "replace"))[:100]
     if ended.returncode != 0 or not said:

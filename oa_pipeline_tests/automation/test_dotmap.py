@@ -150,7 +150,10 @@ def test_a_process_that_is_killed_leaves_the_former_one_and_the_next_makes_the_n
         former = held.read()
     world.publish(LINN, [("2", -122.66, 45.61)])
     program = tmp_path / "endless"
-    program.write_text("#!/bin/sh\nwhile read -r line; do :; done\nwhile :; do read -r line; done\n")
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo endless && exit\n'
+        + "while read -r line; do :; done\nwhile :; do read -r line; done\n"
+    )
     program.chmod(0o755)
     environment = {**os.environ, "OA_TIPPECANOE": str(program)}
     with subprocess.Popen([sys.executable, "-m", "oa_pipeline", "dotmap"], env=environment) as killed:
@@ -177,7 +180,7 @@ def wait_for_tippecanoe(work: Path, process: subprocess.Popen[bytes]) -> None:
 def test_a_ledger_that_cannot_be_reached_is_a_reason_to_wait(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(_: object) -> None:
+    def gone(*_: object) -> None:
         raise PublishError("the ledger is gone")
 
     monkeypatch.setattr("oa_pipeline.publish.dotmap.build.due", gone)

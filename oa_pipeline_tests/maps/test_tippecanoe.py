@@ -16,6 +16,7 @@ from pmtiles.reader import MmapSource, Reader, all_tiles
 
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.errors import MapError
+from oa_pipeline.maps import tippecanoe
 from oa_pipeline.maps.tilefile import drops_of, look_into
 from oa_pipeline.maps.tippecanoe import Made, make_tiles, program, version
 
@@ -148,10 +149,19 @@ def test_a_program_is_asked_for_its_version_once_while_it_is_the_same_file(tmp_p
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("exit 0", "status 0: nothing"), ("echo no >&2; exit 3", "status 3: no"), (None, "there is no program")],
-    ids=["says nothing", "fails", "is missing"],
+    [
+        ("exit 0", "status 0: nothing"),
+        ("echo no >&2; exit 3", "status 3: no"),
+        ("while :; do :; done", "longer than 0.1 seconds"),
+        (None, "there is no program"),
+    ],
+    ids=["says nothing", "fails", "hangs", "is missing"],
 )
-def test_a_program_that_does_not_tell_its_version_is_named(tmp_path: Path, text: str | None, words: str) -> None:
+def test_a_program_that_does_not_tell_its_version_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, words: str
+) -> None:
+    if words.endswith("seconds"):
+        monkeypatch.setattr(tippecanoe, "ANSWERS", 0.1)
     path = script(tmp_path, text) if text else str(tmp_path / "tippecanoe")
     with pytest.raises(MapError, match=rf"{path}.*{words}|{words} {path}") as caught:
         version(path)
