@@ -8,8 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
-# One more than there are cores: many tests wait for processes that they have started.
-JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
+# Two more than there are cores: many tests wait for processes that they have started.
+JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 2 )))
 
 # Compiled modules are kept, whatever the surroundings say: hundreds of processes are started.
 unexport PYTHONDONTWRITEBYTECODE

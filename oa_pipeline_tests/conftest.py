@@ -13,15 +13,22 @@ import pytest
 
 from oa_pipeline_tests.aws.amazon import amazon, moto_server
 from oa_pipeline_tests.commands import oa
+from oa_pipeline_tests.converting import one_converter
 from oa_pipeline_tests.dagsters import coordinated, instance
 from oa_pipeline_tests.database import database, empty_database, engine, home, ledger_template, server
 from oa_pipeline_tests.s3 import bucket, credentials, s3_server
 
 __all__ = [
     "amazon", "bucket", "coordinated", "credentials", "database", "empty_database", "engine", "home", "instance",
-    "ledger_template", "moto_server", "oa", "s3_server", "server",
+    "ledger_template", "moto_server", "oa", "one_converter", "s3_server", "server",
 ]  # fmt: skip
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parents[1] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait for processes of their own begin first: others work meanwhile, and none is left at the end."""
+    items.sort(key=lambda item: not item.path.is_relative_to(HERE / "workers") and item.path.parent != HERE / "up")
 
 
 def pytest_collection_finish() -> None:

@@ -22,6 +22,7 @@ from oa_pipeline.ledger.urls import normalised
 from oa_pipeline.orchestration import embedded
 
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+IDLE = ("wal_level=minimal", "max_wal_senders=0", "autovacuum=off")  # it does nothing that it is not told
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def home() -> Iterator[Path]:
 def server() -> Iterator[str]:
     """The address of a running server."""
     with open_folder() as folder:
-        running = embedded.start(folder, options=FAST)
+        running = embedded.start(folder, options=(*FAST, *IDLE))
         yield running.url
         running.stop()
 

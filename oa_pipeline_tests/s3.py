@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+import urllib3
 from moto.server import ThreadedMotoServer
 
 
@@ -31,8 +32,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bucket(s3_server: str, credentials: None) -> str:
-    """An empty bucket of this test's own."""
+def bucket(s3_server: str, credentials: None) -> Iterator[str]:
+    """An empty bucket of this test's own; the server forgets it afterwards, as it holds everything in memory."""
     name = f"b-{secrets.token_hex(6)}"
     client = boto3.client("s3", endpoint_url=s3_server)
     client.create_bucket(Bucket=name)
@@ -40,4 +41,5 @@ def bucket(s3_server: str, credentials: None) -> str:
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*",
     }  # fmt: skip
     client.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody_reads]}))
-    return name
+    yield name
+    urllib3.request("POST", f"{s3_server}/moto-api/reset")
