@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
@@ -87,33 +89,28 @@ def add(app: Flask, site: Site, versions: Versions, endpoint: Endpoint) -> None:
 
 def asset(name: str) -> str:
     """The address of a static file's very content: another content has another address."""
-    known = _assets()
-    return f"/static/{known[name]}"
+    return f"/static/{_assets()[name][0]}"
 
 
 def static(name: str) -> Response:
     """A static file by its address; 404 where there is no such content any more."""
     name = name.removeprefix("/static/")
-    real = {hashed: plain for plain, hashed in _assets().items()}.get(name)
-    if real is None:
+    body = dict(_assets().values()).get(name)
+    if body is None:
         abort(404)
-    path = STATIC / real
-    response = Response(path.read_bytes(), content_type=STATIC_TYPES[path.suffix])
+    response = Response(body, content_type=STATIC_TYPES[Path(name).suffix])
     response.headers["Cache-Control"] = Cache.IMMUTABLE.value if request.path != "/favicon.ico" else Cache.FIXED.value
     response.set_etag(name.split(".")[1])
     response.make_conditional(request)
     return response
 
 
-def _assets() -> dict[str, str]:
-    if not _known:
-        for path in sorted(STATIC.glob("*.*")):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
-            _known[path.name] = f"{path.stem}.{digest}{path.suffix}"
-    return _known
-
-
-_known: dict[str, str] = {}
+@functools.cache
+def _assets() -> Mapping[str, tuple[str, bytes]]:
+    """By the file's name the last part of its address, and its content: as they were when the site began."""
+    found = {path: path.read_bytes() for path in sorted(STATIC.glob("*.*"))}
+    digests = {path: hashlib.sha256(body).hexdigest()[:10] for path, body in found.items()}
+    return {path.name: (f"{path.stem}.{digests[path]}{path.suffix}", body) for path, body in found.items()}
 
 
 def _for_maintainers(settings: Settings) -> tuple[Blueprint, ...]:

@@ -252,7 +252,11 @@ class Templates:
         return environment()
 
     def compile(self) -> None:
-        """Compiles all of them, for which the first reader of each would wait otherwise."""
+        """Compiles all of them, for which the first reader of each would wait otherwise.
+
+        Their version is taken at once: files that are replaced while the site runs are not what it shows.
+        """
+        _ = self.version
         for name in self.environment.list_templates(extensions=["html"]):
             self.environment.get_template(name)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from oa_pipeline.web import app
 from oa_pipeline.web.app import asset, create_app
 from oa_pipeline.web.site import Site
 
@@ -26,9 +28,9 @@ BROWSER = {"Accept": "text/html"}
 @pytest.fixture(scope="module")
 def broken(site: Site, filled: Filled) -> FlaskClient:
     """A site with an address whose page is a mistake."""
-    app: Flask = create_app(site=site)
-    app.add_url_rule("/mistake", "mistake", lambda: 1 // 0)
-    return app.test_client()
+    made: Flask = create_app(site=site)
+    made.add_url_rule("/mistake", "mistake", lambda: 1 // 0)
+    return made.test_client()
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,16 @@ def test_static_files_never_change_under_their_address(reader: FlaskClient) -> N
         assert reader.get(address, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
         assert reader.get(address.replace(".", ".0", 1)).status_code == 404
     assert len(reader.get(asset("site.css")).data) <= 8192
+
+
+def test_what_lies_on_the_disk_later_is_not_sent_under_an_older_address(
+    reader: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, sent = asset("site.css"), reader.get(asset("site.css")).data
+    (tmp_path / "site.css").write_text("newer {}")
+    monkeypatch.setattr(app, "STATIC", tmp_path)
+
+    assert (asset("site.css"), reader.get(address).data) == (address, sent)
 
 
 @pytest.mark.parametrize("address", ["/sources.json", "/state.txt", "/files/runs/1/out.parquet"])

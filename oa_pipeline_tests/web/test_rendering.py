@@ -9,6 +9,7 @@ def test_every_template_is_compiled_before_anybody_asks() -> None:
     templates = Templates()
     templates.compile()
 
+    assert "version" in vars(templates), "it would be that of files which are replaced while the site runs"
     cache = templates.environment.cache
     assert cache is not None
     assert len(cache) == len(list(TEMPLATES.glob("*.html")))
