@@ -16,6 +16,8 @@ from oa_pipeline.orchestration.carry_out import Order
 from oa_pipeline_tests.assets.shrinking import KEY, Town, checks, rows, shown, town, version
 from oa_pipeline_tests.ledger.life import counts_by_status
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 
 @pytest.fixture
 def here(database: str, engine: sa.Engine, tmp_path: Path) -> Iterator[Town]:

@@ -33,6 +33,8 @@ from oa_pipeline.publish.s3 import S3Store
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 PULL, HEAD, BLOB = 101, "a" * 40, "b" * 40
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

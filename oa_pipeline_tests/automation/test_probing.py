@@ -17,27 +17,19 @@ from oa_pipeline.automation import probing
 from oa_pipeline.automation.probing import Probing
 from oa_pipeline.automation.sets import Asked, start_set
 from oa_pipeline.automation.weekly import look_at_sets
-from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.definitions import build_defs
 from oa_pipeline.ledger import heartbeats, members, queries, sets
 from oa_pipeline.ledger.heartbeats import Beat
 from oa_pipeline.ledger.tables import SetStatus
-from oa_pipeline.orchestration import workplace as places
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.automation.publishers import Publishers, declare, key
 from oa_pipeline_tests.mapless import MAPLESS
 from oa_pipeline_tests.servers import Server, serve
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 NAMES = "abcdef"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_converter() -> Iterator[None]:
-    with Converter() as converter:
-        places.share_converter(converter)
-        yield
-        places._shared.clear()
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 from oa_pipeline_tests.commands import Command
 from oa_pipeline_tests.ledger.life import declare, run
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 
 @pytest.fixture
 def here(database: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:

@@ -25,6 +25,8 @@ from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 from oa_pipeline_tests.commands import Command
 from oa_pipeline_tests.database import create, named
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 # What a run leaves in the store does not tell, or tells rounded, or no longer holds once copies are forgotten.
 NOT_KEPT = {
     "token", "predecessor", "successor", "compared_with", "started_at", "beat_at", "ended_at", "seconds", "accepted_at",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from oa_pipeline.convert.sandbox import Converter
-from oa_pipeline.orchestration import workplace as places
 from oa_pipeline.orchestration.carry_out import Order, carry_out
 from oa_pipeline.orchestration.redrawn import lacking
 from oa_pipeline.orchestration.workplace import Workplace
@@ -23,15 +21,9 @@ from oa_pipeline_tests.ledger.life import job
 
 from .told import HARBOUR, data_version, latest, metadata
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_converter() -> Iterator[None]:
-    with Converter() as converter:
-        places.share_converter(converter)
-        yield
-        places._shared.clear()
 
 
 @pytest.fixture

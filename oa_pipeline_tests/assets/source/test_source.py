@@ -21,6 +21,8 @@ from oa_pipeline.orchestration.workplace import Workplace
 
 from .told import CSV, HARBOUR, add, checks, data_version, latest, metadata
 
+pytestmark = pytest.mark.usefixtures("one_converter")
+
 
 def test_a_source_is_published_and_shows_what_a_person_wants_to_see(
     run: Any, workplace: Workplace, engine: sa.Engine
