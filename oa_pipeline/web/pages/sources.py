@@ -118,7 +118,7 @@ ENDPOINTS = (
             Field("total", Kind.INTEGER, "data sources that are asked for"),
             Field("of", Kind.INTEGER, "data sources there are"),
             Field("rows", Kind.INTEGER, "published rows of those that are asked for"),
-            Field("facets", Kind.OBJECT, "how many there are by country, layer and state, with the other filters kept"),
+            Field("facets", Kind.OBJECT, "how many by country, layer, state and terms, with the other filters kept"),
             Field("data_sources", Kind.ARRAY, "this part of them"),
             *FIELDS,
             *OTHER_PARTS,
