@@ -228,6 +228,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(FILTERS)
+    made.globals["state_names"] = {state: name for state, (name, *_) in STATUSES.items()}
     made.globals["shell"] = lambda text: shell_word(plain(text))
     # Of a page that is no endpoint's, such as an error's.
     made.globals.update(asked=None, endpoint=None, twins=(), links={}, form_names=FORM_NAMES, navigation=())

@@ -178,6 +178,17 @@ def test_where_nothing_is_found_it_is_said_where_else_to_look(reader: FlaskClien
     assert "one source may hold the whole of it" in document.all("main")[0].text
 
 
+@pytest.mark.parametrize("address", ["/sources/", "/coverage/us/ca/", "/quality/"])
+def test_a_state_is_called_the_same_in_a_table_and_above_it(reader: FlaskClient, address: str) -> None:
+    document = page(reader, address)
+    links = [one.text for one in document.all("a") if "state=stale" in one.attributes["href"]]
+    shown = [one.text for one in document.all("span") if one.attributes.get("class") == "st warn"]
+
+    assert "\N{WHITE CIRCLE} out of date" in shown
+    assert links[0].removeprefix("\N{WHITE CIRCLE} ") == "out of date"
+    assert "stale" not in document.all("main")[0].text
+
+
 @pytest.mark.parametrize("form", ["", ".json", ".csv", ".geojson"])
 def test_each_form_of_a_list_goes_on_in_its_own_form(reader: FlaskClient, form: str) -> None:
     there = []
