@@ -21,6 +21,7 @@ from ..errors import OAError
 from ..github.jobs import end_in_error, refreshed
 from ..github.statuses import standing
 from ..ledger import jobs, queries
+from ..ledger.clock import passed
 from ..ledger.engine import in_transaction
 from ..ledger.heartbeats import live_slots
 from ..ledger.members import runs_of
@@ -167,7 +168,7 @@ class Checking:
     def _begin(self, job: Row, member: Row, room: Counter[str]) -> tuple[Ended | None, bool]:
         """How a member that has no run ends without one, or whether one is to be asked for."""
         if member["tries"]:
-            return None, self.now - member["queued_at"] >= PATIENCE
+            return None, passed(member["queued_at"], self.now, PATIENCE)
         if room[job["author"]] <= 0 or len(self.requests) >= MOST_REQUESTS or self.reused >= MOST_REUSED:
             return None, False
         found = self._reusable(job, member)

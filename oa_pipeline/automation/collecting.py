@@ -2,6 +2,7 @@
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from dagster import (
@@ -77,10 +78,14 @@ def collections_sensor(job: Any) -> SensorDefinition:
     return after_set
 
 
-def look(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipReason:
-    """One look: a whole set that has ended since the newest build began is worth a new one."""
+def look(instance: DagsterInstance, workplace: Workplace, *, now: datetime | None = None) -> RunRequest | SkipReason:
+    """One look: a whole set that has ended since the newest build began is worth a new one.
+
+    A build that is still to begin, as the clock was set back, says nothing; of a set there is one run at most.
+    """
     from ..errors import OAError
     from ..ledger import builds, sets
+    from ..ledger.clock import SLACK, database_time
     from ..orchestration.collect import KIND, doubt
 
     try:
@@ -90,7 +95,8 @@ def look(instance: DagsterInstance, workplace: Workplace) -> RunRequest | SkipRe
         if not over:
             return SkipReason("no set over all sources has ended lately")
         ended = over[-1]
-        if begun is not None and begun["started_at"] >= ended["ended_at"]:
+        latest = (now or database_time(engine)) + SLACK
+        if begun is not None and ended["ended_at"] <= begun["started_at"] <= latest:
             return SkipReason(f"build {begun['id']} began after set {ended['id']} had ended")
         if busy := under_way(instance):
             return SkipReason(f"run {busy} is under way")

@@ -16,6 +16,7 @@ from dagster import DagsterRunStatus, RunRecord, RunRequest, RunsFilter
 
 from ..assets.source import PARTITIONS
 from ..ledger import members, sets
+from ..ledger.clock import passed
 from ..ledger.members import Ended
 from ..ledger.reading import Row
 from ..ledger.sets import Tally
@@ -81,7 +82,7 @@ class Feeding:
             status = record.dagster_run.status if record else None
             if status is None or status in LAUNCHED_BY_NOBODY:
                 self.unseen += 1
-                if self.now - one["moved_at"] >= PATIENCE:
+                if passed(one["moved_at"], self.now, PATIENCE):
                     again.append(one)
             if status is None or status in LAUNCHED_BY_NOBODY | WAITING:
                 self.waiting[one["host"]] += 1

@@ -4,7 +4,7 @@
 import functools
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -93,12 +93,16 @@ def look_at_pull_requests(
     """One look at deliveries and open jobs. What it could not do is found undone by the next one."""
     from ..errors import OAError
     from ..github.intake import Intake
+    from ..ledger.clock import database_time
     from .checking import Checking
 
-    moment = now or datetime.now(UTC)
     said: list[str] = []
     requests: list[RunRequest] = []
     engine, settings = workplace.ledger(), workplace.settings
+    try:
+        moment = now or database_time(engine)
+    except OAError as error:
+        return SensorResult(skip_reason=SkipReason(f"neither deliveries nor jobs were looked at: {error}"))
     try:
         taken = Intake(engine, settings, functools.partial(client, settings), moment).take()
         said.append(str(taken))
@@ -123,10 +127,12 @@ def tell(workplace: Workplace, *, most: int = 20) -> str:
     from ..errors import OAError
     from ..github.outgoing import pay
     from ..github.report import report_of
+    from ..ledger.clock import database_time
     from ..ledger.outbox import due
 
-    engine, settings, now = workplace.ledger(), workplace.settings, datetime.now(UTC)
+    engine, settings = workplace.ledger(), workplace.settings
     try:
+        now = database_time(engine)
         if not due(engine, now=now, limit=1):
             return "nothing is owed"
         report = functools.partial(report_of, engine, workplace.store(), settings)
@@ -139,10 +145,11 @@ def find_lost(workplace: Workplace) -> str:
     """Opens jobs for the heads of open pull requests that have none."""
     from ..errors import OAError
     from ..github.intake import Intake
+    from ..ledger.clock import database_time
 
-    settings = workplace.settings
+    engine, settings = workplace.ledger(), workplace.settings
     try:
-        found = Intake(workplace.ledger(), settings, functools.partial(client, settings), datetime.now(UTC)).reconcile()
+        found = Intake(engine, settings, functools.partial(client, settings), database_time(engine)).reconcile()
     except OAError as error:
         return f"open pull requests were not looked at: {error}"
     return f"{len(found.jobs)} pull requests had no job"

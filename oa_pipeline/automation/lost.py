@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from ..ledger import assignments, ends, queries
-from ..ledger.clock import LedgerClock
+from ..ledger.clock import LedgerClock, Steadiness, steadiness
 from ..ledger.runs import end_absent
 from ..ledger.tables import RunStatus
 
@@ -39,8 +39,13 @@ def end_lost_runs(instance: DagsterInstance, engine: Engine, *, now: datetime | 
     return ended
 
 
-def end_forsaken_runs(engine: Engine) -> list[int]:
-    """Ends the ledger's runs that have long been silent and that nobody will hear of again, and gives their numbers."""
+def end_forsaken_runs(engine: Engine, steady: Steadiness | None = None) -> list[int]:
+    """Ends the ledger's runs that have long been silent and that nobody will hear of again, and gives their numbers.
+
+    None where the clock has just jumped: all are silent then, until they beat again.
+    """
+    if (steady or steadiness(engine)).shaken(SILENCE):
+        return []
     return [*ends.end_given_up(engine, SILENCE / 2), *ends.end_nobodys(engine, SILENCE)]
 
 

@@ -1,7 +1,7 @@
 """The nightly jobs: tile index and statistics where something has changed, and what keeps store and database small."""
 
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -41,9 +41,10 @@ def remove_what_is_old(context: OpExecutionContext, workplace: ResourceParam[Wor
 @op(description="Removes from Dagster's event log how the engine went about runs that are long over.")
 def remove_noise(context: OpExecutionContext, workplace: ResourceParam[Workplace]) -> None:
     """Asset history, partitions, checks and the pages of runs stay as they are."""
+    from ..ledger.clock import database_time
     from ..orchestration.eventlog import prune_event_log
 
-    before = datetime.now(UTC) - timedelta(days=workplace.settings.event_log_days)
+    before = database_time(workplace.ledger()) - timedelta(days=workplace.settings.event_log_days)
     done = prune_event_log(context.instance, before)
     context.add_output_metadata(
         {

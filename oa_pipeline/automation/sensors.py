@@ -63,9 +63,12 @@ def lost_runs(context: SensorEvaluationContext, workplace: ResourceParam[Workpla
 
 def look_for_lost_runs(instance: DagsterInstance, cursor: str | None, workplace: Workplace) -> SensorResult:
     """One tick. The cursor holds the runs that were silent at the last one."""
+    from ..ledger.clock import set_right
+
     engine = workplace.ledger()
     ended = lost.end_lost_runs(instance, engine)
     suspects = [int(number) for number in (cursor or "").split()]
+    set_right(engine)
     silenced, silent = lost.end_silent_runs(instance, engine, suspects)
     ended += [*silenced, *lost.end_forsaken_runs(engine)]
     lost.withdraw_ended(instance, engine)

@@ -6,11 +6,12 @@ import difflib
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..errors import OAError
 from ..ledger import sets
+from ..ledger.clock import database_time
 from ..ledger.estimates import Estimate, estimates
 from ..ledger.sets import Member, NewSet, SetRuns
 from ..sources.repository import Repository, read_repository
@@ -54,8 +55,8 @@ def start_set(workplace: Workplace, instance: DagsterInstance, asked: Asked, *, 
 
     Raises SetRuns while another set is open, NothingMatches, and what reading the repository raises.
     """
-    moment = now or datetime.now(UTC)
     engine = workplace.ledger()
+    moment = now or database_time(engine)
     running = sets.open_one(engine)
     if running is not None and not (asked.once and running["asked_by"] == asked.by):
         raise SetRuns(running["id"])

@@ -3,7 +3,7 @@
 # Annotations are not postponed here: Dagster reads those of configuration and resources as they are.
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dagster import (
@@ -117,9 +117,10 @@ def look_at_sets(
 ) -> SensorResult | SkipReason:
     """One look. A ledger that cannot be asked is no news: the next look finds what this one did not."""
     from ..errors import OAError
+    from ..ledger.clock import database_time
 
     try:
-        return _look(instance, Cursor.read(cursor), workplace, now or datetime.now(UTC))
+        return _look(instance, Cursor.read(cursor), workplace, now or database_time(workplace.ledger()))
     except OAError as error:
         return SkipReason(f"sets were not looked at: {error}")
 
@@ -139,7 +140,7 @@ def _look(instance: DagsterInstance, told: Cursor, workplace: Workplace, now: da
         requests = feed_set(Feeding(instance, engine, row, room, now))
         seen: Progress = progress(engine, sets.set_of(engine, row["id"]) or row, slots=room.slots)
         said = str(seen)
-        if seen.row["ended_at"] is None and now.timestamp() - told.observed >= TOLD_SECONDS:
+        if seen.row["ended_at"] is None and abs(now.timestamp() - told.observed) >= TOLD_SECONDS:
             events.append(AssetObservation(WEEKLY_SET, description=said, metadata=metadata(seen)))
             told = Cursor(told.told, now.timestamp())
     for over in sets.ended_after(engine, told.told):

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .clients import CloudFault, asking, client
@@ -103,17 +105,24 @@ def for_runs() -> list[Seen]:
     filters = [{"Name": "tag-key", "Values": [RUN_TAG]}, {"Name": "instance-state-name", "Values": alive}]
     with asking("which instances there are"):
         pages = client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
-        found = [one for page in pages for one in _flat(page)]
-    now = time.time()  # against EC2's clock: hours are what it is about
+        found = [(one, said_at(page)) for page in pages for one in _flat(page)]
     return [
         Seen(
             one["InstanceId"],
             State(one["State"]["Name"]),
             {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])},
-            now - one["LaunchTime"].timestamp(),
+            (said_at - one["LaunchTime"]).total_seconds(),
         )
-        for one in found
+        for one, said_at in found
     ]
+
+
+def said_at(answer: Any) -> datetime:
+    """When EC2 gave this answer, by the clock that its instances' times are by: ours may have been set."""
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return datetime.now(UTC)
 
 
 def make(wanted: Wanted) -> str:

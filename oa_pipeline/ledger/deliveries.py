@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..text import clean_text
+from .clock import is_due
 from .engine import in_transaction
 from .reading import Row, rows
 from .tables import DeliveryStatus, deliveries
@@ -61,7 +62,7 @@ def waiting(engine: sa.Engine, *, now: datetime, limit: int = 100) -> list[Row]:
     turn = sa.func.row_number().over(partition_by=deliveries.c.sender, order_by=order).label("turn")
     due = (
         sa.select(deliveries.c.guid, turn)
-        .where(deliveries.c.status == DeliveryStatus.RECEIVED.value, deliveries.c.try_at <= now)
+        .where(deliveries.c.status == DeliveryStatus.RECEIVED.value, is_due(deliveries.c.try_at, now))
         .subquery()
     )
     query = sa.select(deliveries).join(due, due.c.guid == deliveries.c.guid).order_by(due.c.turn, *order).limit(limit)

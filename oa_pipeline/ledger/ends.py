@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
+from . import clock
 from .engine import in_transaction
 from .reading import Row, row, rows
 from .tables import RunStatus, Stage, assignments, runs
@@ -16,13 +17,8 @@ GIVEN_UP = "its process is gone, and no worker has taken the run up again"
 
 
 def silence() -> sa.ColumnElement[float]:
-    """Seconds since a run beat; time in which the database itself was down is not held against it."""
-    heard = sa.func.greatest(runs.c.beat_at, _server_start())
-    return sa.cast(sa.extract("epoch", sa.func.clock_timestamp() - heard), sa.Float)
-
-
-def _server_start() -> sa.ColumnElement[datetime]:
-    return sa.func.pg_postmaster_start_time()
+    """Seconds since a run beat."""
+    return clock.silence(runs.c.beat_at)
 
 
 def tries(engine: sa.Engine, dagster_run_id: str) -> Sequence[Row]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from . import clock
 from .engine import in_transaction
 from .tables import Stage, assignments, heartbeats
 
@@ -30,11 +31,8 @@ class Beat:
 
 
 def silence() -> sa.ColumnElement[float]:
-    """Seconds since a worker beat, by the database's clock; time in which the database itself was down is not held
-    against it.
-    """
-    heard = sa.func.greatest(heartbeats.c.beat_at, sa.func.pg_postmaster_start_time())
-    return sa.cast(sa.extract("epoch", sa.func.clock_timestamp() - heard), sa.Float)
+    """Seconds since a worker beat."""
+    return clock.silence(heartbeats.c.beat_at)
 
 
 def beat(engine: sa.Engine, said: Beat) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..text import clean_json, clean_text
+from .clock import is_due
 from .engine import in_transaction
 from .reading import Row, rows
 from .tables import Debt, outbox
@@ -63,7 +64,7 @@ def due(engine: sa.Engine, *, now: datetime, limit: int = 50) -> list[Row]:
     """What can be paid now, in the order in which it came to be owed."""
     query = (
         sa.select(outbox)
-        .where(outbox.c.debt == Debt.OWED.value, outbox.c.try_at <= now)
+        .where(outbox.c.debt == Debt.OWED.value, is_due(outbox.c.try_at, now))
         .order_by(outbox.c.id)
         .limit(limit)
     )

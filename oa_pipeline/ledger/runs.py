@@ -164,14 +164,17 @@ def _lost_before(connection: sa.Connection, opening: Opening) -> int | None:
     ).scalar_one_or_none()
 
 
-def beat(engine: sa.Engine, ticket: Ticket, *, now: datetime) -> bool:
-    """Records that the run is alive. False: it has ended, or another holds the token, and going on is in vain."""
+def beat(engine: sa.Engine, ticket: Ticket, *, now: datetime | None = None) -> bool:
+    """Records that the run is alive. False: it has ended, or another holds the token, and going on is in vain.
+
+    By the database's clock as it is then: a run that counts its own time would be silent once that has been set.
+    """
 
     def work(connection: sa.Connection) -> bool:
         done = connection.execute(
             sa.update(runs)
             .where(runs.c.id == ticket.number, runs.c.status == RunStatus.RUNNING.value, runs.c.token == ticket.token)
-            .values(beat_at=now)
+            .values(beat_at=now or sa.func.clock_timestamp())
         )
         return done.rowcount == 1
 

@@ -105,9 +105,9 @@ def carry_out(
         run = _Run(workplace, order, ticket, say, echo, moment)
         try:
             with watched(
-                lambda: beat(engine, ticket, now=moment()),
+                lambda: beat(engine, ticket, now=now and now()),
                 every=workplace.beat_seconds,
-                deadline=deadline.seconds - (tries[0]["age"] if tries else 0.0),
+                deadline=deadline.seconds - (max(0.0, tries[0]["age"]) if tries else 0.0),
             ) as watch:
                 carried = run.work(watch)
         except PastDeadline:

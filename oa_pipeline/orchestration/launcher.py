@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..aws.instances import State, Watch
     from ..ledger.assignments import Assignment, Standing
+    from ..ledger.clock import Steadiness
 
 SILENT_SECONDS = 60  # three beats of a worker
 PRIORITY_TAG = "dagster/priority"
@@ -99,6 +101,12 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
         from ..ledger.machines import named
 
         return Watch(lambda: named(self._engine))
+
+    @cached_property
+    def _steadiness(self) -> Steadiness:
+        from ..ledger.clock import steadiness
+
+        return steadiness(self._engine)
 
     @property
     def dedicated_most(self) -> int:
@@ -198,8 +206,17 @@ class Ec2RunLauncher(private.RunLauncher, private.ConfigurableClass):
             return running(f"the ledger cannot be asked: {error}")
         if found is None:
             return running("no assignment is known; it was not launched here")
+        if self._clock_jumped():
+            self._blind_until = time.monotonic() + self.heartbeat_timeout_seconds
         excused = time.monotonic() < self._blind_until
         return judged(found, self.heartbeat_timeout_seconds, excused=excused, state=self._state(found))
+
+    def _clock_jumped(self) -> bool:
+        """Whether all workers are silent because the clock that says so has been set."""
+        try:
+            return self._steadiness.shaken(timedelta(seconds=self.heartbeat_timeout_seconds))
+        except OAError:
+            return True  # who cannot see excuses
 
     def _state(self, found: Standing) -> State | None:
         """How EC2 says that the run's instance is; None where there is none, or EC2 does not say."""

@@ -52,6 +52,7 @@ def prune(
 
     Without an instance nothing is removed from Dagster: only for a dry run.
     """
+    from ..ledger.clock import database_time
     from ..publish.prune import Wish
     from ..publish.prune import prune as remove
 
@@ -61,7 +62,8 @@ def prune(
         assert instance is not None
         forget_partitions(instance, keys)
 
-    return remove(workplace.ledger(), workplace.store(), wish, now=datetime.now(UTC), forget=forget)
+    engine = workplace.ledger()
+    return remove(engine, workplace.store(), wish, now=database_time(engine), forget=forget)
 
 
 def forget_partitions(instance: DagsterInstance, keys: Sequence[str]) -> None:

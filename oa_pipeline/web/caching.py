@@ -121,7 +121,7 @@ def _good_enough(page: Page | None, asked: Asked, address: str, form: Form, tag:
     age = time.time() - page.made
     if age >= fresh * TIMES_FRESH:
         return None
-    if age >= fresh:
+    if not 0 <= age < fresh:  # below 0: the clock was set back
 
         def make() -> None:
             answer = asked.endpoint.facts(asked)
@@ -150,13 +150,14 @@ def _unchanged(tag: str, modified: float) -> bool:
     if known:
         return not known.star_tag and known.contains_weak(tag)
     since = request.if_modified_since
-    return since is not None and since.timestamp() >= int(modified)
+    # A moment still to come says nothing: it is of before the clock was set back.
+    return since is not None and int(modified) <= since.timestamp() <= time.time()
 
 
 def _modified(version: DataVersion, now: datetime) -> float:
     """When the page last changed, as far as anybody can tell: with its data, this software, or the day."""
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return max(version.newest.timestamp(), _started, day.timestamp())
+    return min(max(version.newest.timestamp(), _started, day.timestamp()), time.time())
 
 
 def _sent(page: Page) -> Response:

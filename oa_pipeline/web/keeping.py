@@ -84,7 +84,7 @@ class Kept:
             while self._weight > IN_MEMORY:
                 _, gone = self._pages.popitem(last=False)
                 self._weight -= gone.weight
-            due = page.made - self._written.get(address, 0.0) >= AGAIN
+            due = abs(page.made - self._written.get(address, 0.0)) >= AGAIN
             if due:
                 self._written[address] = page.made
             crowded = due and len(self._written) % EVERY == 0
@@ -125,7 +125,7 @@ class Kept:
         """Removes the oldest files beyond the most there may be, and forgets what was written long ago."""
         with self._lock:
             now = time.time()
-            self._written = {a: at for a, at in self._written.items() if now - at < AGAIN}
+            self._written = {a: at for a, at in self._written.items() if abs(now - at) < AGAIN}
         found = []
         for path in self._folder.glob("*"):
             with contextlib.suppress(OSError):  # another process has just replaced or removed it

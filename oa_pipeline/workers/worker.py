@@ -23,6 +23,7 @@ from ..errors import OAError
 from ..ledger import assignments, heartbeats
 from ..ledger.assignments import Assignment
 from ..ledger.bell import Bell
+from ..ledger.clock import steadiness
 from .again import tried_again
 from .code import fingerprint
 from .endings import Ended, rescue, settle
@@ -280,8 +281,10 @@ class Worker:
             ),
         )
         self._reconcile()
-        rescue(self.engine, self.instance, timedelta(seconds=self.plan.silent))
-        heartbeats.bury(self.engine, timedelta(seconds=self.plan.silent))
+        silent = timedelta(seconds=self.plan.silent)
+        if not steadiness(self.engine).shaken(silent):  # else the others are silent by the clock alone
+            rescue(self.engine, self.instance, silent)
+            heartbeats.bury(self.engine, silent)
 
     def _reconcile(self) -> None:
         """What we have and what the ledger says we have becomes the same: others may have given us up."""

@@ -22,6 +22,7 @@ from oa_pipeline.ledger import (
     backlog,
     builds,
     changes,
+    clock,
     copies,
     coverage,
     deliveries,
@@ -122,6 +123,7 @@ QUESTIONS: Mapping[str, Question] = {
     "runs.end_run": q(lambda e: runs.end_run(e, TICKET, Ending(RunStatus.SUCCEEDED, NOW))),
     "runs.end_absent": q(lambda e: runs.end_absent(e, RUNS - 6, RunStatus.LOST, "", now=NOW)),
     "ends.tries": q(lambda e: ends.tries(e, f"dagster-{data.RUN}")),
+    "clock.set_right": q(lambda e: clock.set_right(e)),
     "ends.good_run_before": q(lambda e: ends.good_run_before(e, KEY, data.RUN)),
     "ends.end_given_up": q(lambda e: ends.end_given_up(e, MINUTE * 5)),
     "ends.end_nobodys": q(lambda e: ends.end_nobodys(e, MINUTE * 5)),
@@ -257,6 +259,8 @@ QUESTIONS: Mapping[str, Question] = {
 
 NOT_ASKED: Mapping[str, str] = {
     "engine.in_transaction": "asks nothing itself",
+    "masking.mask_writes": "asks nothing",
+    "clock.database_time": "asks no table",
     "reading.rows": "asks nothing itself",
     "reading.row": "asks nothing itself",
     "reading.records": "asks nothing itself",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from oa_pipeline.ledger import assignments, ends, heartbeats, queries
+from oa_pipeline.ledger import assignments, clock, ends, heartbeats, queries
 from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.clock import LedgerClock
 from oa_pipeline.ledger.partitions import Declared, record
@@ -28,7 +28,7 @@ def opened(engine: sa.Engine, run_id: str = "", *, silent: timedelta = AGO) -> T
 @pytest.fixture(autouse=True)
 def an_old_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is not counted from before the server's start, which in tests was a moment ago."""
-    monkeypatch.setattr(ends, "_server_start", lambda: sa.literal(datetime(2020, 1, 1, tzinfo=UTC)))
+    monkeypatch.setattr(clock, "_server_start", lambda: sa.literal(datetime(2020, 1, 1, tzinfo=UTC)))
 
 
 def status(engine: sa.Engine, number: int) -> str:
