@@ -58,7 +58,7 @@ def document(endpoints: Iterable[Endpoint], *, server: str, repository: str) -> 
             "version": __version__,
             "description": (
                 "Addresses, buildings and parcels of public sources: what there is, how it stands, and where it is "
-                "fetched. Everything is read with GET or HEAD, by anybody, without a key. Every answer has an ETag."
+                "fetched. Everything is read with GET or HEAD, by anybody, without a key. Pages and tables have ETags."
             ),
             "contact": {"url": f"https://github.com/{repository}"},
         },

@@ -152,6 +152,7 @@ def test_the_page_of_a_file_tells_its_data_sources_apart(client: FlaskClient, en
     assert "Ålameda County, California, United States" in text
     found = client.get("/sources.json", query_string={"q": "Alåmeda County, California"}).get_json()
     assert [one["place"] for one in found["data_sources"]] == ["Ålameda County, California, United States"] * 2
+    assert "Ålameda County, California, United States" in page(client, "/sources/").all("table")[0].text
     assert "addresses, county: one of the 2 data sources of this file" in text
     history = document.all("table")[-1].text.split()
     assert (history.count("parcels,"), history.count("addresses,")) == (1, 1)
