@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ class System:
     location: str = LOCATION
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
     code_servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    tests: int = 1
 
     def code_server(self) -> subprocess.Popen[bytes]:
         """A server of the code location, whose sensors and schedules the daemon then looks at."""
@@ -151,9 +152,10 @@ class System:
 
     @property
     def scratch(self) -> Path:
-        """What the jobs write to."""
-        (self.folder / "scratch").mkdir(exist_ok=True)
-        return self.folder / "scratch"
+        """What the jobs of this test write to."""
+        folder = self.folder / f"scratch-{self.tests}"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def lines(self, name: str) -> list[int]:
         """The process ids that a job has noted in a file."""
@@ -196,6 +198,35 @@ class System:
         process.wait()
         return below
 
+    def end_all(self, but: Sequence[subprocess.Popen[bytes]] = ()) -> None:
+        """Ends what was started and still runs, but for these; nothing that it had started is left."""
+        ending = [s for s in self.started if s.poll() is None and s not in but]
+        below = [p for s in ending for p in psutil.Process(s.pid).children(recursive=True)]
+        for process in self.code_servers:
+            if process in ending:  # asked politely, it waits a minute for those who talk to it
+                for orphan in self.kill_tree(process):
+                    orphan.kill()
+        for process in reversed(ending):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in ending:
+            process.wait(60)
+        _, alive = psutil.wait_procs(below, timeout=30)
+        assert alive == [], "processes were left behind"
+
+    def forget(self) -> None:
+        """No run is known any more, and nothing has been said: another test may begin. Services may be at work."""
+        kept = "('alembic_version', 'instance_info', 'secondary_indexes', 'kvs', 'daemon_heartbeats')"
+        tables = self.rows(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            f"WHERE schemaname IN ('oa', 'public') AND tablename NOT IN {kept}"
+        )
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY")
+        for log in self.folder.glob("*.log"):
+            os.truncate(log, 0)
+        self.tests += 1
+
     def end(self, process: subprocess.Popen[bytes], seconds: float = 60) -> int:
         """Tells it to end and waits."""
         process.send_signal(signal.SIGTERM)
@@ -231,20 +262,7 @@ def system(
         with DagsterInstance.from_config(str(folder)) as instance:
             made = System(folder, environment, instance, ledger_engine(url), location)
             yield made
-            below = [
-                p for s in made.started if s.poll() is None for p in psutil.Process(s.pid).children(recursive=True)
-            ]
-            for process in made.code_servers:
-                if process.poll() is None:  # asked politely, it waits a minute for those who talk to it
-                    for orphan in made.kill_tree(process):
-                        orphan.kill()
-            for process in reversed(made.started):
-                if process.poll() is None:
-                    process.send_signal(signal.SIGTERM)
-            for process in made.started:
-                process.wait(60)
-            _, alive = psutil.wait_procs(below, timeout=30)
-            assert alive == [], "processes were left behind"
+            made.end_all()
     finally:
         for process in made.started if made else []:
             if process.poll() is None:

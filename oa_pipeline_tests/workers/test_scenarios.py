@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,31 @@ from oa_pipeline.ledger import assignments, queries
 from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.orchestration import dagster_private as private
+from oa_pipeline_tests.database import temporary
 from oa_pipeline_tests.workers.system import System, system
+
+
+@pytest.fixture(scope="module")
+def standing(
+    server: str, ledger_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[System, subprocess.Popen[bytes]]]:
+    """A system in which a lost run is resumed once, and its daemon: no test here ends that."""
+    for url in temporary(server, ledger_template):
+        with system(tmp_path_factory.mktemp("system"), url) as made:
+            yield made, made.daemon()
+
+
+@pytest.fixture
+def running(standing: tuple[System, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """That system without any run or worker."""
+    made, daemon = standing
+    for name, value in made.environment.items():
+        if name.startswith("OA_"):
+            monkeypatch.setenv(name, value)
+    yield made
+    made.end_all(but=[daemon])
+    assert daemon.poll() is None
+    made.forget()
 
 
 @pytest.fixture
@@ -45,7 +70,6 @@ def gone(running: System, processes: list[psutil.Process]) -> None:
 
 
 def test_a_lost_workers_run_goes_on_under_its_own_id(running: System) -> None:
-    running.daemon()
     first = running.worker(log="first")
     run_id = carried_out(running, "waiting")
     below = running.kill_tree(first)
@@ -74,7 +98,6 @@ def test_a_lost_workers_run_fails_where_nothing_is_resumed(without_resume: Syste
 
 
 def test_who_is_terminated_is_interrupted_and_who_does_not_listen_is_killed(running: System) -> None:
-    running.daemon()
     worker = running.worker()
     polite, stubborn = carried_out(running, "waiting"), carried_out(running, "stubborn")
     queued = running.launch("waiting")
@@ -100,7 +123,6 @@ def test_who_is_terminated_is_interrupted_and_who_does_not_listen_is_killed(runn
 
 
 def test_a_run_past_its_time_fails_and_its_process_ends(running: System) -> None:
-    running.daemon()
     running.worker()
     run_id = carried_out(running, "waiting", dagster__max_runtime="2")
     processes = [psutil.Process(pid) for pid in running.lines("started")]
@@ -112,7 +134,6 @@ def test_a_run_past_its_time_fails_and_its_process_ends(running: System) -> None
 
 
 def test_without_a_worker_runs_wait_in_dagsters_queue(running: System) -> None:
-    running.daemon()
     waiting, cancelled = running.launch("quick"), running.launch("quick")
     running.until(lambda: "Maximum is 0" in running.logs(), "a look into the queue")
     assert (running.status(waiting), running.rows("SELECT 1 FROM oa.assignments")) == (Status.QUEUED, [])
@@ -128,13 +149,13 @@ def test_without_a_worker_runs_wait_in_dagsters_queue(running: System) -> None:
 
 
 def test_a_second_delivery_of_a_run_does_nothing(running: System) -> None:
-    running.daemon()
     running.worker()
     run_id = carried_out(running, "waiting")
     run = running.instance.get_run_by_id(run_id)
     assert run is not None
     running.instance.run_launcher.launch_run(private.LaunchRunContext(run, None))
     # Even one that got past the ledger starts nothing.
+    ((guard,),) = running.rows("SELECT indexdef FROM pg_indexes WHERE indexname = 'assignments_one_open_ix'")
     with running.engine.begin() as connection:
         connection.exec_driver_sql("DROP INDEX oa.assignments_one_open_ix")
         connection.exec_driver_sql(f"INSERT INTO oa.assignments (dagster_run_id, attempt) VALUES ('{run_id}', -1)")
@@ -142,12 +163,14 @@ def test_a_second_delivery_of_a_run_does_nothing(running: System) -> None:
     (running.scratch / "go").touch()
     running.wait(run_id, Status.SUCCESS)
     assert len(running.lines("started")) == 1
+    with running.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM oa.assignments WHERE attempt = -1")
+        connection.exec_driver_sql(guard)
 
 
 def test_a_late_result_of_a_lost_attempt_is_refused(running: System) -> None:
     now = datetime.now(UTC)
     record(running.engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=now)
-    running.daemon()
     lost = running.worker(log="lost")
     run_id = running.launch("holding")
     running.until(lambda: running.lines("opened-1"), "the first attempt")
@@ -172,7 +195,6 @@ def test_a_late_result_of_a_lost_attempt_is_refused(running: System) -> None:
 def test_a_late_result_is_accepted_once_where_nobody_took_over(running: System) -> None:
     now = datetime.now(UTC)
     record(running.engine, [Declared("x/addresses/y", "x", "addresses", "y", {}, {}, "d")], now=now)
-    running.daemon()
     silent = running.worker()
     run_id = running.launch("holding")
     running.until(lambda: running.lines("opened-1"), "the first attempt")
@@ -192,7 +214,6 @@ def test_a_late_result_is_accepted_once_where_nobody_took_over(running: System) 
 
 @pytest.mark.soak
 def test_a_run_whose_process_dies_again_and_again_fails_once(running: System) -> None:
-    running.daemon()
     running.worker()
     run_id = running.launch("dying")
     running.wait(run_id, Status.FAILURE)
@@ -201,7 +222,6 @@ def test_a_run_whose_process_dies_again_and_again_fails_once(running: System) ->
 
 
 def test_a_draining_worker_hands_back_what_it_cannot_finish(running: System) -> None:
-    running.daemon()
     first = running.worker(log="first")
     run_id = carried_out(running, "waiting")
     assert running.end(first) == 0
@@ -214,7 +234,6 @@ def test_a_draining_worker_hands_back_what_it_cannot_finish(running: System) -> 
 
 @pytest.mark.soak
 def test_a_draining_worker_finishes_what_it_can_and_takes_nothing(running: System) -> None:
-    running.daemon()
     worker = running.worker("--drain", "60")
     run_id = carried_out(running, "waiting")
     worker.send_signal(signal.SIGTERM)
@@ -240,3 +259,19 @@ def test_what_a_lost_worker_never_started_is_taken_by_another(running: System) -
     running.wait(run_id, Status.SUCCESS)
     assignments.offer(running.engine, Assignment("of a run that was deleted"))
     running.until(lambda: stages(running, "of a run that was deleted") == ["done"], "an end")
+
+
+def test_a_worker_without_room_takes_nothing_and_one_with_room_does(running: System) -> None:
+    given = running.environment
+    running.environment = {**given, "OA_LEAST_FREE_MIB": "999999999"}
+    running.worker(log="without room")
+    running.environment = given
+    running.until(lambda: running.rows("SELECT 1 FROM oa.heartbeats WHERE draining AND code_version <> ''"), "its beat")
+
+    run_id = running.launch("quick")
+    running.until(lambda: "no runs are taken" in running.logs(), "its word")
+    assert running.status(run_id) is Status.QUEUED
+
+    running.worker(log="with room")
+    running.wait(run_id, Status.SUCCESS)
+    assert running.rows("SELECT deliveries FROM oa.assignments") == [(1,)]
