@@ -207,7 +207,7 @@ def test_uploads_that_were_never_finished_are_ended_after_a_day(
 ) -> None:
     if store.location.startswith("s3:"):
         client = boto3.client("s3", endpoint_url=request.getfixturevalue("s3_server"))
-        client.create_multipart_upload(Bucket=request.getfixturevalue("bucket"), Key="p/runs/1/x")
+        client.create_multipart_upload(Bucket=request.getfixturevalue("bucket"), Key="some/prefix/runs/1/x")
     else:
         partial = Path(store.location) / "runs" / ".partial-0123456789abcdef"
         partial.parent.mkdir()
