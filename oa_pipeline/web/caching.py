@@ -84,7 +84,8 @@ def respond(
             asked = Asked(site, endpoint, path, asked_values, version, now)
             page = _good_enough(page, asked, address, form or PAGE_FORM, tag)
             tag = page.tag if page is not None else tag
-        if _unchanged(tag, _modified(version, now)):
+        made = page is not None or site.kept.get(address + LED) is not None
+        if _unchanged(tag, _modified(version, now), made=made):
             return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version, now))
         if page is None or page.tag != tag:
             if form is not endpoint.form or endpoint.address("", asked_values):  # a twin, or a search
@@ -104,8 +105,8 @@ def respond(
             versions.failed()
             log.warning("%s: %s", request.path, error)
         return _stale(site, address, error)
-    if request.if_none_match.star_tag:
-        return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, page.modified)
+    if request.if_none_match.star_tag or _unchanged(page.tag, page.modified):
+        return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), page.tag, page.modified)
     return _finished(endpoint, _sent(page), page.tag, page.modified)
 
 
@@ -145,13 +146,14 @@ def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:
     )
 
 
-def _unchanged(tag: str, modified: float) -> bool:
+def _unchanged(tag: str, modified: float, *, made: bool = True) -> bool:
+    """Whether the reader has it already. Who only has a date may mean what never was: it has to be `made` for him."""
     known = request.if_none_match
     if known:
         return not known.star_tag and known.contains_weak(tag)
     since = request.if_modified_since
     # A moment still to come says nothing: it is of before the clock was set back.
-    return since is not None and int(modified) <= since.timestamp() <= time.time()
+    return made and since is not None and int(modified) <= since.timestamp() <= time.time()
 
 
 def _modified(version: DataVersion, now: datetime) -> float:

@@ -131,6 +131,23 @@ def test_dates_are_compared_where_no_version_is_given(reader: FlaskClient) -> No
     assert reader.get("/", headers={"If-Modified-Since": modified, "If-None-Match": '"x"'}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/sources/us/ca/nowhere", 404),
+        ("/latest/run/us/ca/nowhere.zip", 404),
+        ("/sources/us", 302),
+        ("/sources.csv?per=7", 304),
+    ],
+)
+def test_a_date_does_not_make_of_what_never_was_what_has_not_changed(
+    reader: FlaskClient, address: str, status: int
+) -> None:
+    now = format_datetime(datetime.now(UTC), usegmt=True)
+
+    assert reader.get(address, headers={"If-Modified-Since": now}).status_code == status
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_head_is_the_same_without_the_body(reader: FlaskClient, address: str) -> None:
     head, get = reader.head(address), reader.get(address)

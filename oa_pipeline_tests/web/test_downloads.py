@@ -149,6 +149,7 @@ def test_without_a_complete_set_there_is_no_latest_one(client: FlaskClient) -> N
 
 def test_a_redirect_costs_few_questions_and_none_when_it_is_known(visitor: FlaskClient) -> None:
     tagged = visitor.get("/index.json").headers["Last-Modified"]
+    assert visitor.get("/latest/set").status_code == 302
     assert visitor.get("/latest/set", headers={"If-Modified-Since": tagged}).status_code == 304
 
 
