@@ -113,6 +113,7 @@ KEPT = [
     ("/latest/licenses.json", 200, JSON),
     ("/index.json", 200, JSON),
     ("/runs/1/sample.html", 200, HTML),
+    ("/runs/1/dotmap/index.html", 302, "/runs/1/map/"),
     (f"/sources/{SOURCE}", 200, HTML),
     ("/dashboard", 302, "/statistics/"),
     ("/robots.txt", 200, TEXT),
