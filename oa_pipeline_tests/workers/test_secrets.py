@@ -1,4 +1,4 @@
-"""No secret is in anything that workers and the capacity loop say: console, log files, the store, notices."""
+"""No secret is in anything that workers and the capacity loop say: console, log files, store, notices, database."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.masked import Masked, masked
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.aws.amazon import GROUP, KEYS, Amazon, metadata_of
+from oa_pipeline_tests.kept import rows_of
 from oa_pipeline_tests.workers.blurting import SENTINEL
 from oa_pipeline_tests.workers.system import system
 
@@ -93,6 +94,10 @@ def test_nothing_that_a_worker_and_the_capacity_loop_write_has_a_secret(
         assert any("RequestLimit" in text for where, text in found.items() if "logs/workers" in where)
         lines = [(where, line) for where, text in found.items() for line in text.splitlines()]
         assert [(where, line) for where, line in lines if SENTINEL in line] == []
+
+    kept = rows_of(database)
+    assert [(where, text[:500]) for where, text in kept if SENTINEL in text] == []
+    assert {where for where, text in kept if "and that is all" in text and "***" in text} >= {"event_logs", "builds"}
 
 
 def test_a_line_of_a_log_has_no_secret_nor_has_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
