@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from oa_pipeline_tests.aws.amazon import amazon, moto_server
 from oa_pipeline_tests.commands import oa
@@ -26,16 +28,36 @@ HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared"
 
 
+LONG = ("browser", "workers", "up")  # folders; whoever does the first of them has done it when the others are done
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out whole files, and the browser's tests at once: what a file's tests share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "browser" if "/browser/" in path else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """See xdist. Its own groups of tests are not known to this pytest."""
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that wait for processes of their own begin first: others work meanwhile, and none is left at the end."""
-    items.sort(key=lambda item: not item.path.is_relative_to(HERE / "workers") and item.path.parent != HERE / "up")
+    """Those that take long, waiting for processes of their own, begin first; none is left at the end."""
+    items.sort(key=lambda item: _folder(item) not in LONG)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0]
 
 
 def pytest_collection_finish() -> None:
     """What is imported and collected stays to the end: no collection of garbage walks over it, and there are fewer."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(20_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)

@@ -18,15 +18,7 @@ from oa_pipeline_tests.web.serving import served
 from .chromium import program, running
 from .looking import Window
 
-HERE = Path(__file__).parent
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder are done by one process: a browser and a site are made once."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from oa_pipeline_tests.web.serving import served
 from .chromium import arguments, program
 from .looking import Window, barriers, wider
 
-pytestmark = pytest.mark.xdist_group("browser")
 KEY = "us/ca/alameda/addresses/county"
 MIDDLE = (-122.0, 37.6)
 BOUNDS = (-122.02, 37.58, -121.98, 37.62)

@@ -16,7 +16,6 @@ from .looking import OF_COLOUR, OF_SIZE, Window, barriers, walk, wider
 
 VISITS = visits()
 MISSING = {"nothing-there": 404}
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def shown(window: Window, place: Place, name: str) -> Page:

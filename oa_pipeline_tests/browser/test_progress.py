@@ -14,7 +14,6 @@ from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.web.filled import Filled, fill
 from oa_pipeline_tests.web.serving import served
 
-pytestmark = pytest.mark.xdist_group("browser")
 SOON = 5_000  # milliseconds between two looks
 
 

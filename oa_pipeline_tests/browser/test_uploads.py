@@ -15,7 +15,6 @@ from oa_pipeline_tests.web.serving import Served, free_port, served
 from .looking import Window, barriers
 
 DATA = b"number,street\n" + b"1,Main St\n" * 1000
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture
