@@ -92,14 +92,14 @@ def changes(
 
 
 def _past(at: sa.CTE) -> sa.CTE:
-    """A row for each data source that was renamed: `of`, its `former_keys`, and `untils`, when each ended."""
+    """A row for each data source that was renamed: `of`, its `former_keys`, and `ends`, when each ended."""
     one = renames.alias("one")
     first = sa.select(one.c.new_key.label("of"), one.c.old_key.label("key"), one.c.at.label("until"))
     walk = first.where(one.c.new_key.in_(sa.select(at.c.key))).cte("walk", recursive=True)
     # Ever earlier: a rename there and back makes no circle, and who has a former key now is somebody else.
     step = sa.select(walk.c.of, one.c.old_key, one.c.at).join(one, one.c.new_key == walk.c.key)
     walk = walk.union_all(step.where(one.c.at < walk.c.until))
-    told = sa.func.array_agg(walk.c.key).label("former_keys"), sa.func.array_agg(walk.c.until).label("untils")
+    told = sa.func.array_agg(walk.c.key).label("former_keys"), sa.func.array_agg(walk.c.until).label("ends")
     return sa.select(walk.c.of, *told).group_by(walk.c.of).cte("past")
 
 
@@ -107,7 +107,7 @@ def _newest(at: sa.CTE, past: sa.CTE, statuses: Sequence[str], name: str) -> sa.
     """The run of the data source before, of those that ended like this, under whatever key it had."""
     one = runs.alias(f"{name}_one")
     now: sa.ColumnElement[datetime] = sa.literal_column("'infinity'::timestamptz")
-    had = sa.func.array_append(past.c.former_keys, at.c.key), sa.func.array_append(past.c.untils, now)
+    had = sa.func.array_append(past.c.former_keys, at.c.key), sa.func.array_append(past.c.ends, now)
     keys = sa.func.unnest(*had).table_valued("key", "until").render_derived(name=f"{name}_keys")
     of_key = (
         sa.select(one.c.id, one.c.key, one.c.status, one.c.rows)
