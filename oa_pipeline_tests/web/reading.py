@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from flask.testing import FlaskClient
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip"}
 VOID = frozenset({"meta", "link", "input", "br", "wbr", "img", "hr"})
 
 
@@ -58,3 +61,10 @@ def parsed(text: str) -> Document:
     made.feed(text)
     made.close()
     return made
+
+
+def page(reader: FlaskClient, address: str) -> Document:
+    """The page that is at the address."""
+    answer = reader.get(address, headers={"Accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return parsed(answer.text)

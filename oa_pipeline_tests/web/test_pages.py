@@ -17,12 +17,11 @@ from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.pages import ENDPOINTS
 from oa_pipeline.web.site import Site
-from oa_pipeline_tests.ledger.life import NOW, declare, run
+from oa_pipeline_tests.ledger.life import NOW
 
 from .filled import KEY, SOURCE, Filled
-from .reading import Document, parsed
+from .reading import BROWSER, page
 
-BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip"}
 PAGES = (
     "/",
     "/sources/",
@@ -61,12 +60,6 @@ PAGES = (
     "/jobs/job-7-aaa",
     "/jobs/job-push",
 )
-
-
-def page(reader: FlaskClient, address: str) -> Document:
-    answer = reader.get(address, headers={"Accept": "text/html"})
-    assert answer.status_code == 200, answer.text
-    return parsed(answer.text)
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -109,115 +102,6 @@ READERS = {
     "application/atom+xml": ElementTree.fromstring,
     "text/plain": str,
 }
-
-
-@pytest.mark.parametrize("words", ["california alameda", "Germany", "united STATES berkeley", "alameda county"])
-def test_a_place_is_found_by_the_names_of_its_country_state_and_publisher(reader: FlaskClient, words: str) -> None:
-    found = reader.get("/sources.json", query_string={"q": words}).get_json()["data_sources"]
-
-    assert found
-    assert {one["source"].partition("/")[0] for one in found} == ({"de"} if words == "Germany" else {"us"})
-
-
-@pytest.mark.parametrize(
-    ("address", "location"),
-    [
-        ("/sources/us", "/sources/?country=us"),
-        ("/sources/us/", "/sources/?country=us"),
-        ("/sources/us/ca", "/sources/?q=us%2Fca%2F"),
-        ("/sources/us.json", "/sources.json?country=us"),
-        ("/sources/us/ca.json", "/sources.json?q=us%2Fca%2F"),
-    ],
-)
-def test_a_folder_of_sources_leads_to_the_list_of_them(reader: FlaskClient, address: str, location: str) -> None:
-    answer = reader.get(address, headers=BROWSER)
-
-    assert (answer.status_code, answer.headers["Location"]) == (302, location)
-    found = reader.get(location.replace("/?", ".json?")).get_json()["data_sources"]
-    assert {one["source"].partition("/")[0] for one in found} == {"us"}
-
-
-def test_a_slash_too_many_leads_to_the_source(reader: FlaskClient) -> None:
-    assert reader.get(f"/sources/{SOURCE}/").headers["Location"] == f"/sources/{SOURCE}"
-    assert reader.get(f"/sources/{KEY}//").headers["Location"] == f"/sources/{KEY}"
-
-
-def test_the_page_of_a_file_tells_its_data_sources_apart(client: FlaskClient, engine: sa.Engine) -> None:
-    census = {"US Census": {"geoid": "06001", "name": "Ålameda County", "state": "California"}, "country": "us"}
-    for layer in ("addresses", "parcels"):
-        run(engine, declare(engine, f"{SOURCE}/{layer}/county", coverage=census))
-    document = page(client, f"/sources/{SOURCE}")
-    text = document.all("main")[0].text
-
-    assert "Ålameda County, California, United States" in text
-    found = client.get("/sources.json", query_string={"q": "Alåmeda County, California"}).get_json()
-    assert [one["place"] for one in found["data_sources"]] == ["Ålameda County, California, United States"] * 2
-    assert "Ålameda County, California, United States" in page(client, "/sources/").all("table")[0].text
-    assert "addresses, county: one of the 2 data sources of this file" in text
-    history = document.all("table")[-1].text.split()
-    assert (history.count("parcels,"), history.count("addresses,")) == (1, 1)
-    alone = page(client, f"/sources/{SOURCE}/parcels/county")
-    assert "parcels," not in alone.all("table")[-1].text
-
-
-@pytest.mark.parametrize("address", ["/sources/u", "/sources/us/c", "/sources/xx", "/sources/us//", "/sources/%2e/"])
-def test_half_a_name_is_no_folder(reader: FlaskClient, address: str) -> None:
-    assert reader.get(address, headers=BROWSER).status_code == 404
-
-
-def test_who_asks_for_a_form_of_a_folder_that_its_list_has_not_is_not_led_astray(reader: FlaskClient) -> None:
-    answer = reader.get("/sources/us.atom")
-
-    assert answer.status_code == 404
-    assert ".atom" in answer.get_json()["error"]["detail"]
-
-
-def test_where_nothing_is_found_it_is_said_where_else_to_look(reader: FlaskClient) -> None:
-    document = page(reader, "/sources/?q=nothing-of-that-name")
-
-    assert "/coverage/" in document.links()
-    assert "one source may hold the whole of it" in document.all("main")[0].text
-
-
-@pytest.mark.parametrize("address", ["/sources/", "/coverage/us/ca/", "/quality/"])
-def test_a_state_is_called_the_same_in_a_table_and_above_it(reader: FlaskClient, address: str) -> None:
-    document = page(reader, address)
-    links = [one.text for one in document.all("a") if "state=stale" in one.attributes["href"]]
-    shown = [one.text for one in document.all("span") if one.attributes.get("class") == "st warn"]
-
-    assert "\N{WHITE CIRCLE} out of date" in shown
-    assert links[0].removeprefix("\N{WHITE CIRCLE} ") == "out of date"
-    assert "stale" not in document.all("main")[0].text
-
-
-@pytest.mark.parametrize("form", ["", ".json", ".csv", ".geojson"])
-def test_each_form_of_a_list_goes_on_in_its_own_form(reader: FlaskClient, form: str) -> None:
-    there = []
-    address = f"/sources{form or '/'}?per=5"
-    while address:
-        answer = reader.get(address)
-        assert answer.status_code == 200
-        there.append(answer.mimetype)
-        linked = re.search('<([^>]+)>; rel="next"', answer.headers.get("Link", ""))
-        address = linked[1] if linked else ""
-
-    assert len(there) == 2
-    assert len(set(there)) == 1
-
-
-def test_data_sources_are_found_by_what_their_licence_asks(reader: FlaskClient) -> None:
-    every = reader.get("/sources.json").get_json()
-    counts = every["facets"]["terms"]
-
-    assert set(counts) == {"attribution", "share-alike", "unknown"}
-    for terms, count in counts.items():
-        found = reader.get("/sources.json", query_string={"terms": terms}).get_json()["data_sources"]
-        assert len(found) == count
-        assert {one["terms"] for one in found} == {terms}
-    published = [one for one in every["data_sources"] if one["good_run_id"] is not None]
-    assert sum(counts.values()) == len(published)
-    assert {one["terms"] for one in every["data_sources"] if one["good_run_id"] is None} == {""}
-    assert page(reader, "/sources/?terms=share-alike").links().count("/licences/?kind=share-alike") == 1
 
 
 def test_the_front_page_tells_a_set_of_all_sources_from_one_of_a_part(
@@ -318,61 +202,6 @@ def test_a_run_page_shows_files_relatives_and_the_sample(reader: FlaskClient, fi
     assert "/files/runs/1/output.txt" in document.links()
     confirmed = page(reader, f"/runs/{filled.good + 1}/")
     assert f"/runs/{filled.good}/" in confirmed.links()
-
-
-@pytest.mark.parametrize(
-    ("query", "keys"),
-    [
-        ("q=ALAMEDA%20parcels", ["us/ca/alameda/parcels/county"]),
-        ("q=alameda%20county&layer=addresses", [KEY]),
-        ("country=de", ["de/berlin/buildings/city"]),
-        ("state=stale", ["us/ca/berkeley/addresses/city"]),
-        ("country=at&sort=name&order=down", ["at/wien/addresses/city", "at/graz/addresses/city"]),
-        ("sort=rows&order=down&per=2", [KEY, "de/berlin/buildings/city"]),
-        ("q=nothing-of-that-name", []),
-        ("q=Al%C3%A1meda,%20CA;%20addresses.", [KEY]),
-        ("unknown=1&utm_source=x&country=de", ["de/berlin/buildings/city"]),
-    ],
-)
-def test_sources_are_filtered_and_sorted(reader: FlaskClient, query: str, keys: list[str]) -> None:
-    answer = reader.get(f"/sources.json?{query}").get_json()
-
-    assert [one["key"] for one in answer["data_sources"]] == keys
-
-
-@pytest.mark.parametrize("order", ["sort=name", "sort=rows&order=down", "sort=date", "sort=state&order=down"])
-def test_parts_of_a_list_are_the_whole_list_forwards_and_back(reader: FlaskClient, order: str) -> None:
-    whole = [one["key"] for one in reader.get(f"/sources.json?{order}").get_json()["data_sources"]]
-    there, back = [], []
-    address = f"/sources.json?{order}&per=2"
-    while True:
-        answer = reader.get(address)
-        part = answer.get_json()
-        there += [one["key"] for one in part["data_sources"]]
-        if "next" not in part:
-            break
-        assert 'rel="next"' in answer.headers["Link"]
-        address = part["next"].removeprefix("https://site.example")
-    while True:
-        back = [one["key"] for one in part["data_sources"]] + back
-        if "prev" not in part:
-            break
-        part = reader.get(part["prev"].removeprefix("https://site.example")).get_json()
-
-    assert len(whole) == 9
-    assert there == whole
-    assert back == whole
-
-
-def test_facets_count_what_each_choice_would_give(reader: FlaskClient) -> None:
-    facets = reader.get("/sources.json?layer=addresses").get_json()["facets"]
-
-    assert facets["layer"] == {"addresses": 7, "buildings": 1, "parcels": 1}
-    for area, count in facets["country"].items():
-        assert (
-            reader.get("/sources.json", query_string={"layer": "addresses", "country": area}).get_json()["total"]
-            == count
-        )
 
 
 def test_every_endpoint_declares_what_its_json_has(reader: FlaskClient, filled: Filled) -> None:
