@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+STORED = """
+telemetry: {enabled: false}
+storage:
+  custom: {module: oa_pipeline.orchestration.storage, class: PooledPostgresStorage, config: {}}
+"""
+
+
+@contextmanager
+def stored(folder: Path, database: str) -> Iterator[DagsterInstance]:
+    """One in `folder` whose storages are ours, in this database."""
+    from dagster import DagsterInstance
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OA_DATABASE_URL", database)
+        (folder / "dagster.yaml").write_text(STORED)
+        with DagsterInstance.from_config(str(folder)) as made:
+            yield made
 
 
 @pytest.fixture

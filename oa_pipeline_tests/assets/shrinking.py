@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig, TableMetadataValue, materialize
+from dagster import DagsterInstance, ExecuteInProcessResult, RunConfig, materialize
 
 from oa_pipeline.assets.source import SourceConfig, source
 from oa_pipeline.automation.partitions import sync
@@ -130,21 +130,6 @@ def town(database: str, engine: sa.Engine, folder: Path, instance: DagsterInstan
         found = Town(publisher, Workplace(settings), instance, engine)
         found.declare()
         yield found
-
-
-def version(result: ExecuteInProcessResult) -> str | None:
-    """The data version that was materialized."""
-    (event,) = result.asset_materializations_for_node("source")
-    return (event.tags or {}).get("dagster/data_version")
-
-
-def shown(result: ExecuteInProcessResult) -> dict[str, Any]:
-    """The materialization's metadata."""
-    (event,) = result.asset_materializations_for_node("source")
-    return {
-        name: value.records if isinstance(value, TableMetadataValue) else value.value
-        for name, value in event.metadata.items()
-    }
 
 
 def checks(result: ExecuteInProcessResult) -> dict[str, tuple[bool, str]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import pytest
 import sqlalchemy as sa
 from dagster import (
     AssetKey,
@@ -37,22 +36,9 @@ from oa_pipeline.definitions import build_defs
 from oa_pipeline.ledger import builds, sets
 from oa_pipeline.ledger.tables import SetStatus
 from oa_pipeline.orchestration.workplace import Workplace
-from oa_pipeline.samples import install
 from oa_pipeline.settings import Settings
 
 TAGS = {"oa/kind": "collect", "dagster/priority": "5"}
-
-
-@pytest.fixture
-def workplace(database: str, tmp_path: Path) -> Workplace:
-    return Workplace(
-        Settings(
-            home=tmp_path / "home",
-            database_url=database,
-            sources=str(install(tmp_path / "repository")),
-            allow_local_sources=True,
-        )
-    )
 
 
 def make(workplace: Workplace, instance: DagsterInstance, *, force: bool = False) -> ExecuteInProcessResult:

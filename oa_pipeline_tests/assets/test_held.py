@@ -13,7 +13,8 @@ from dagster import AssetCheckSeverity, DagsterInstance
 from oa_pipeline.ledger import gate
 from oa_pipeline.ledger.snapshot import runs_to_date
 from oa_pipeline.orchestration.carry_out import Order
-from oa_pipeline_tests.assets.shrinking import KEY, Town, checks, rows, shown, town, version
+from oa_pipeline_tests.assets.materialized import data_version, metadata
+from oa_pipeline_tests.assets.shrinking import KEY, Town, checks, rows, town
 from oa_pipeline_tests.ledger.life import counts_by_status
 
 pytestmark = pytest.mark.usefixtures("one_converter")
@@ -36,9 +37,9 @@ def test_a_file_that_shrinks_is_held_and_the_latest_stays_what_it_was(here: Town
     assert [row["id"] for row in runs_to_date(here.engine)] == [good["id"]]
     assert {output["key"].split("/")[1] for output in held["outputs"].values()} == {str(held["id"])}
     assert all(here.workplace.store().exists(output["key"]) for output in held["outputs"].values())
-    assert version(second) == version(first)
-    assert version(first) != held["data_version"]
-    seen = shown(second)
+    assert data_version(second) == data_version(first)
+    assert data_version(first) != held["data_version"]
+    seen = metadata(second)
     assert (seen["status"], seen["rows before"], seen["rows held"], seen["dagster/row_count"]) == ("held", 100, 50, 100)
     assert f"oa runs accept {held['id']}" in seen["held"]
     passed, said = checks(second)["publication_gate"]
@@ -70,7 +71,7 @@ def test_a_held_download_that_has_not_changed_is_neither_converted_again_nor_pub
     )  # fmt: skip
     assert here.publisher.downloads == downloads
     assert here.latest["id"] == good["id"]
-    assert shown(again)["status"] == f"held, as run {held['id']} was"
+    assert metadata(again)["status"] == f"held, as run {held['id']} was"
     assert [row["id"] for row in gate.held(here.engine)] == [copy["id"], held["id"]]
 
 
@@ -86,7 +87,7 @@ def test_a_publisher_that_says_the_same_a_day_later_is_believed(here: Town) -> N
     assert latest["id"] == here.newest["id"]
     assert (latest["copy_of"], latest["rows"], latest["accepted_by"]) == (held["id"], 50, f"run {copy['id']}")
     assert here.publisher.downloads == downloads, "nothing was downloaded, nothing converted"
-    assert version(result) == held["data_version"]
+    assert data_version(result) == held["data_version"]
     for number in (held["id"], copy["id"]):
         row = here.row(number)
         assert (row["status"], row["accepted_by"]) == ("succeeded", f"run {latest['id']}")

@@ -31,12 +31,8 @@ from oa_pipeline.errors import SettingsError
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.orchestration import eventlog
 from oa_pipeline.orchestration.eventlog import Swept, prune_event_log
+from oa_pipeline_tests.dagsters import stored
 
-YAML = """
-telemetry: {enabled: false}
-storage:
-  custom: {module: oa_pipeline.orchestration.storage, class: PooledPostgresStorage, config: {}}
-"""
 PARTITIONS = DynamicPartitionsDefinition(name="things")
 THING = AssetKey("thing")
 CHECK = AssetCheckKey(THING, "fine")
@@ -54,10 +50,8 @@ def thing(context: AssetExecutionContext) -> Any:
 
 
 @pytest.fixture
-def instance(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    monkeypatch.setenv("OA_DATABASE_URL", empty_database)
-    (tmp_path / "dagster.yaml").write_text(YAML)
-    with DagsterInstance.from_config(str(tmp_path)) as made:
+def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with stored(tmp_path, empty_database) as made:
         made.add_dynamic_partitions("things", [*GOOD, BAD])
         yield made
 

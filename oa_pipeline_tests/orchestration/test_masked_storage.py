@@ -30,26 +30,20 @@ from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 
+from oa_pipeline_tests.dagsters import stored
 from oa_pipeline_tests.kept import rows_of
 
 TOKEN = 'sentinel "quoted" \\ and-long-1234/+='
 SAID = f"the token {TOKEN} is wrong; é, and that is all"
 SHOWN = "the token *** is wrong; é, and that is all"
 WORD = "shared"  # a password that is a word: of asset keys and tags, too
-YAML = """
-telemetry: {enabled: false}
-storage:
-  custom: {module: oa_pipeline.orchestration.storage, class: PooledPostgresStorage, config: {}}
-"""
 
 
 @pytest.fixture
 def instance(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    monkeypatch.setenv("OA_DATABASE_URL", empty_database.replace("+psycopg2", ""))
     monkeypatch.setenv("OA_GITHUB_TOKEN", TOKEN)
     monkeypatch.setenv("PGPASSWORD", WORD)
-    (tmp_path / "dagster.yaml").write_text(YAML)
-    with DagsterInstance.from_config(str(tmp_path)) as made:
+    with stored(tmp_path, empty_database.replace("+psycopg2", "")) as made:
         yield made
 
 

@@ -12,19 +12,12 @@ from dagster import AssetMaterialization, DagsterInstance
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.orchestration import embedded
 from oa_pipeline.orchestration.storage import PooledPostgresStorage, database_url
-
-YAML = """
-telemetry: {enabled: false}
-storage:
-  custom: {module: oa_pipeline.orchestration.storage, class: PooledPostgresStorage, config: {}}
-"""
+from oa_pipeline_tests.dagsters import stored
 
 
 @pytest.fixture
-def instance(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
-    monkeypatch.setenv("OA_DATABASE_URL", empty_database.replace("+psycopg2", ""))
-    (tmp_path / "dagster.yaml").write_text(YAML)
-    with DagsterInstance.from_config(str(tmp_path)) as made:
+def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
+    with stored(tmp_path, empty_database.replace("+psycopg2", "")) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.database import open_folder, temporary
-from oa_pipeline_tests.ledger.life import NOW
+from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import Filled, fill
 from .serving import Served, served
@@ -37,6 +37,20 @@ def settings(database: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def client(settings: Settings, engine: sa.Engine) -> FlaskClient:
     return create_app(settings).test_client()
+
+
+@pytest.fixture
+def own(settings: Settings, engine: sa.Engine) -> Site:
+    """The means of a site with one data source, which a test may change."""
+    declare(engine, "fr/paris/addresses/city")
+    run(engine, "fr/paris/addresses/city")
+    return Site(settings)
+
+
+@pytest.fixture
+def own_reader(own: Site) -> FlaskClient:
+    """Who reads the pages of it."""
+    return create_app(site=own).test_client()
 
 
 @pytest.fixture(scope="module")

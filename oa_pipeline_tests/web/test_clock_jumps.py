@@ -12,26 +12,12 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.http import http_date
 
-from oa_pipeline.settings import Settings
-from oa_pipeline.web.app import create_app
 from oa_pipeline.web.keeping import AGAIN, Kept, Page
 from oa_pipeline.web.rendering import age
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import declare, run
 
 HOURS = 7200.0
-
-
-@pytest.fixture
-def site(settings: Settings, engine: sa.Engine) -> Site:
-    declare(engine, "fr/paris/addresses/city")
-    run(engine, "fr/paris/addresses/city")
-    return Site(settings)
-
-
-@pytest.fixture
-def client(site: Site) -> FlaskClient:
-    return create_app(site=site).test_client()
 
 
 @pytest.mark.parametrize(
@@ -55,34 +41,34 @@ def test_no_age_is_negative_and_no_day_has_more_or_less_than_24_hours(now: datet
 
 
 def test_a_page_of_before_the_clock_was_set_back_is_made_anew(
-    client: FlaskClient, site: Site, engine: sa.Engine
+    own_reader: FlaskClient, own: Site, engine: sa.Engine
 ) -> None:
-    before = client.get("/state.txt").text
-    page = site.kept.get("/state.txt\n")
+    before = own_reader.get("/state.txt").text
+    page = own.kept.get("/state.txt\n")
     assert page is not None
-    site.kept.put("/state.txt\n", replace(page, made=time.time() + HOURS))
+    own.kept.put("/state.txt\n", replace(page, made=time.time() + HOURS))
     declare(engine, "fr/lyon/addresses/city")
     run(engine, "fr/lyon/addresses/city")
 
-    assert client.get("/state.txt").text == before
+    assert own_reader.get("/state.txt").text == before
     until = time.monotonic() + 30
-    while client.get("/state.txt").text == before:
+    while own_reader.get("/state.txt").text == before:
         assert time.monotonic() < until, "it was not made anew"
         time.sleep(0.02)
 
 
-def test_who_knows_a_page_of_the_future_gets_the_present_one(client: FlaskClient) -> None:
-    first = client.get("/sources/")
+def test_who_knows_a_page_of_the_future_gets_the_present_one(own_reader: FlaskClient) -> None:
+    first = own_reader.get("/sources/")
     known = {"If-Modified-Since": first.headers["Last-Modified"]}
-    assert client.get("/sources/", headers=known).status_code == 304
+    assert own_reader.get("/sources/", headers=known).status_code == 304
     later = {"If-Modified-Since": http_date(time.time() + HOURS)}
-    assert client.get("/sources/", headers=later).status_code == 200
+    assert own_reader.get("/sources/", headers=later).status_code == 200
 
 
-def test_no_page_was_changed_in_the_future(client: FlaskClient, engine: sa.Engine) -> None:
+def test_no_page_was_changed_in_the_future(own_reader: FlaskClient, engine: sa.Engine) -> None:
     declare(engine, "fr/lyon/addresses/city")
     run(engine, "fr/lyon/addresses/city", at=datetime.now(UTC) + timedelta(hours=2))
-    said = client.get("/sources/").last_modified
+    said = own_reader.get("/sources/").last_modified
     assert said is not None
     assert said <= datetime.now(UTC)
 

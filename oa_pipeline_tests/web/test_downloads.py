@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 import requests
 import sqlalchemy as sa
 from flask.testing import FlaskClient
-from moto.server import ThreadedMotoServer
 
 from oa_pipeline.ledger.builds import Artifact, Tile, begin_build, publish_artifacts, publish_tiles
 from oa_pipeline.ledger.engine import ledger_engine
@@ -317,29 +315,16 @@ def test_licences_have_the_keys_and_the_order_they_always_had(visitor: FlaskClie
     assert orders == sorted(orders)
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(s3: str, site: Site, world: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Site:
+def closed(s3_server: str, bucket: str, site: Site, world: sa.Engine) -> Site:
     """A site whose store is a bucket without a public address."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3", endpoint_url=s3)
-    client.create_bucket(Bucket="data")
-    client.put_object(Bucket="data", Key=f"some/prefix/{OBJECT}", Body=BODY)
-    return Site(replace(site.settings, store="s3://data/some/prefix", s3_endpoint=s3), catalogue_seconds=0)
+    boto3.client("s3", endpoint_url=s3_server).put_object(Bucket=bucket, Key=f"some/prefix/{OBJECT}", Body=BODY)
+    store = f"s3://{bucket}/some/prefix"
+    return Site(replace(site.settings, store=store, s3_endpoint=s3_server), catalogue_seconds=0)
 
 
-def test_a_bucket_without_a_public_address_lends_signed_ones(bucket: Site) -> None:
-    reader = create_app(site=bucket).test_client()
+def test_a_bucket_without_a_public_address_lends_signed_ones(closed: Site) -> None:
+    reader = create_app(site=closed).test_client()
     assert reader.get(f"/latest/run/{SOURCE}.zip").headers["Location"] == f"/files/{OBJECT}"
 
     answer = reader.get(f"/files/{OBJECT}")
@@ -355,9 +340,9 @@ def test_a_bucket_without_a_public_address_lends_signed_ones(bucket: Site) -> No
     assert reader.get("/files/logs/secret.txt").status_code == 404
 
 
-def test_pictures_are_sent_from_here_whatever_the_store_is(bucket: Site) -> None:
-    reader = create_app(site=bucket).test_client()
-    store = bucket.store()
+def test_pictures_are_sent_from_here_whatever_the_store_is(closed: Site) -> None:
+    reader = create_app(site=closed).test_client()
+    store = closed.store()
     with store.writer("runs/1/preview.png", content_type="image/png") as out:
         out.write(BODY)
 
@@ -367,11 +352,11 @@ def test_pictures_are_sent_from_here_whatever_the_store_is(bucket: Site) -> None
     assert "immutable" in answer.headers["Cache-Control"]
     known = {"If-None-Match": answer.headers["ETag"]}
     assert reader.get("/files/runs/1/preview.png", headers=known).status_code == 304
-    assert bucket.picture_url("runs/1/preview.png") == "/files/runs/1/preview.png"
+    assert closed.picture_url("runs/1/preview.png") == "/files/runs/1/preview.png"
 
 
-def test_a_bucket_with_a_public_address_is_named_by_it(bucket: Site) -> None:
-    public = Site(replace(bucket.settings, store_url="https://data.example/x"), catalogue_seconds=0)
+def test_a_bucket_with_a_public_address_is_named_by_it(closed: Site) -> None:
+    public = Site(replace(closed.settings, store_url="https://data.example/x"), catalogue_seconds=0)
     reader = create_app(site=public).test_client()
 
     assert reader.get(f"/latest/run/{SOURCE}.zip").headers["Location"] == f"https://data.example/x/{OBJECT}"

@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,22 +17,6 @@ from dagster import (
 from oa_pipeline.assets.source import SourceConfig, source
 from oa_pipeline.automation.partitions import sync
 from oa_pipeline.orchestration.workplace import Workplace
-from oa_pipeline.samples import install
-from oa_pipeline.settings import Settings
-from oa_pipeline_tests.mapless import MAPLESS
-
-
-@pytest.fixture
-def workplace(database: str, tmp_path: Path) -> Workplace:
-    return Workplace(
-        Settings(
-            home=tmp_path / "home",
-            database_url=database,
-            sources=str(install(tmp_path / "repository")),
-            allow_local_sources=True,
-            **MAPLESS,
-        )
-    )
 
 
 @pytest.fixture

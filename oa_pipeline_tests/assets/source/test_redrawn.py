@@ -17,9 +17,10 @@ from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.process import Wanted
 from oa_pipeline.publish.prune import Wish, prune
 from oa_pipeline.settings import Settings
+from oa_pipeline_tests.assets.materialized import data_version, metadata
 from oa_pipeline_tests.ledger.life import job
 
-from .told import HARBOUR, data_version, latest, metadata
+from .told import HARBOUR, latest
 
 pytestmark = pytest.mark.usefixtures("one_converter")
 

@@ -18,8 +18,9 @@ from dagster import (
 from oa_pipeline.assets.source import PARTITIONS
 from oa_pipeline.ledger import queries
 from oa_pipeline.orchestration.workplace import Workplace
+from oa_pipeline_tests.assets.materialized import data_version, metadata
 
-from .told import CSV, HARBOUR, add, checks, data_version, latest, metadata
+from .told import CSV, HARBOUR, add, checks, latest
 
 pytestmark = pytest.mark.usefixtures("one_converter")
 

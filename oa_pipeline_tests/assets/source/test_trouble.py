@@ -25,8 +25,9 @@ from oa_pipeline.automation.partitions import sync
 from oa_pipeline.ledger import queries
 from oa_pipeline.ledger.runs import Opening, open_run
 from oa_pipeline.orchestration.workplace import Workplace
+from oa_pipeline_tests.assets.materialized import data_version
 
-from .told import BROKEN, HARBOUR, add, checks, data_version, failure, latest
+from .told import BROKEN, HARBOUR, add, checks, failure, latest
 
 IN_A_PROCESS = """
 import sys

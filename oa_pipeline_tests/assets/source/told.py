@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from dagster import (
     DagsterEventType,
     ExecuteInProcessResult,
-    TableMetadataValue,
 )
 
 from oa_pipeline.ledger import queries
@@ -27,19 +26,6 @@ def add(workplace: Workplace, name: str, data: str, **more: Any) -> str:
     text = {"schema": 2, "coverage": {"country": "xx"}, "layers": {"addresses": [one]}}
     (Path(workplace.settings.sources) / f"sources/xx/{name}.json").write_text(json.dumps(text))
     return f"xx/{name}/addresses/city"
-
-
-def data_version(result: ExecuteInProcessResult) -> str | None:
-    (event,) = result.asset_materializations_for_node("source")
-    return (event.tags or {}).get("dagster/data_version")
-
-
-def metadata(result: ExecuteInProcessResult) -> dict[str, Any]:
-    (event,) = result.asset_materializations_for_node("source")
-    return {
-        name: value.records if isinstance(value, TableMetadataValue) else value.value
-        for name, value in event.metadata.items()
-    }
 
 
 def checks(result: ExecuteInProcessResult) -> dict[str, bool]:
