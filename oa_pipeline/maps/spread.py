@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-RADIUS = 6_378_137.0  # of the web map's sphere, in metres
-HALF = math.pi * RADIUS  # from the Greenwich meridian to the antimeridian
-HIGHEST = 85.0511287798066  # where web maps end, in degrees of latitude
+from .mercator import END, RADIUS
+
 ACROSS, DOWN = 5.0, 3.0  # standard deviations around the mean within which points count
 PADDING = 0.02
 CIRCLE = 15.0  # metres around a point that are drawn with it
@@ -49,7 +48,7 @@ class Frame:
 def mercator(longitude: np.ndarray, latitude: np.ndarray, *, turned: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Metres east and north; the poles lie where web maps end."""
     degrees = np.where(longitude < 0, longitude + 360, longitude) if turned else longitude
-    y = np.radians(np.clip(latitude, -HIGHEST, HIGHEST))
+    y = np.radians(np.clip(latitude, -END, END))
     return RADIUS * np.radians(degrees), RADIUS * np.arctanh(np.sin(y))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MapError, OAError, PublishError
+from ..maps.mercator import END
 from ..process.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .workplace import Workplace
 
 PARQUET, PREVIEW, TILES = "parquet", "preview", "pmtiles"
-HIGHEST = 85.0  # degrees of latitude: beyond, slippy maps show nothing
 NONE = Wanted()
 
 
@@ -34,7 +34,7 @@ def lacking(result: Mapping[str, Any], settings: Settings) -> Wanted:
     if not bounds or PARQUET not in made or not result["prefix"]:
         return NONE
     _, south, _, north = bounds
-    tiles = settings.slippy_maps and TILES not in made and south <= HIGHEST and north >= -HIGHEST
+    tiles = settings.slippy_maps and TILES not in made and south <= END and north >= -END
     return Wanted(settings.previews and PREVIEW not in made, tiles and _has_tippecanoe(settings.tippecanoe))
 
 

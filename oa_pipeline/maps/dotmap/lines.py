@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+from ..mercator import END
+
 BATCH_ROWS = 50_000
 ATTRIBUTES = ("number", "street", "unit")
-HIGHEST = 85.0511  # degrees of latitude, where web maps end
 _POINT = 0
 _WKB_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
@@ -50,7 +51,7 @@ def batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
 def text(batch: pa.RecordBatch, x: np.ndarray, y: np.ndarray) -> bytes:
     """A line for each row that lies on the map, at this longitude and latitude, with the batch's attributes."""
     with np.errstate(invalid="ignore"):
-        on_map = (np.abs(x) <= 180) & (np.abs(y) <= HIGHEST)
+        on_map = (np.abs(x) <= 180) & (np.abs(y) <= END)
     names = [name for name in batch.schema.names if name != "geometry"]
     frame = pl.DataFrame({"x": x, "y": y}).with_columns(pl.col("x", "y").round(7))
     parts: list[Any] = [pl.lit('{"type":"Feature","properties":')]
