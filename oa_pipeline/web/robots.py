@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 from .endpoints import Answer, Asked, Cache, Endpoint
@@ -21,12 +21,12 @@ def nothing(asked: Asked) -> Answer:
 
 def _robots(answer: Answer, asked: Asked) -> str:
     closed = "".join(f"Disallow: {path}\n" for path in CLOSED)
-    return f"User-agent: *\nAllow: /\n{closed}\nSitemap: {asked.site.url('/sitemap.xml')}\n"
+    return f"User-agent: *\n{closed}\nSitemap: {asked.site.url('/sitemap.xml')}\n"
 
 
 def _security(answer: Answer, asked: Asked) -> str:
     repository = asked.site.settings.repository
-    expires = datetime.now(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=180)
+    expires = asked.now.replace(hour=0, minute=0, second=0) + timedelta(days=180)
     return (
         f"Contact: https://github.com/{repository}/security/advisories/new\n"
         f"Expires: {iso(expires)}\nPreferred-Languages: en\n"
