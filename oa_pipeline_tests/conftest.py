@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as invention
 from xdist.scheduler import LoadScopeScheduling
 
 from oa_pipeline_tests.aws.amazon import amazon, moto_server
@@ -24,6 +27,13 @@ __all__ = [
     "amazon", "bucket", "coordinated", "credentials", "database", "empty_database", "engine", "home", "instance",
     "ledger_template", "moto_server", "oa", "one_converter", "s3_server", "server",
 ]  # fmt: skip
+# The same examples at every run, and no judgement of how fast this machine makes them.
+invention.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+invention.load_profile("tests")
+# A developer's own credentials, proxies, database and repository never reach a test, nor what it starts.
+FOREIGN = re.compile("(AWS|BOTO|DAGSTER|GIT|GITHUB)_|PG[A-Z]+$|.*_proxy$", re.IGNORECASE)
+for foreign in [name for name in os.environ if FOREIGN.match(name)]:
+    del os.environ[foreign]
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared"
 
