@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from ..errors import OAError, SettingsError
 from ..settings import Settings
 from .caching import Versions, respond
 from .endpoints import Cache, Endpoint, Form, twin_path
-from .errors import of_http, of_ours, worded
+from .errors import SAID, of_http, of_ours, worded
 from .headers import harden
 from .health import health
 from .hook import LARGEST_BODY, hook
@@ -125,10 +126,6 @@ def _unforeseen(error: Exception) -> Response:
     log.error("%s %s", request.method, request.path, exc_info=error)
     if current_app.testing:
         raise error
-    from http import HTTPStatus
-
-    from .errors import SAID
-
     return worded(HTTPStatus.INTERNAL_SERVER_ERROR, SAID[HTTPStatus.INTERNAL_SERVER_ERROR])
 
 

@@ -22,9 +22,8 @@ def values(endpoint: Endpoint, path: Mapping[str, str], query: Mapping[str, str]
         if given is None or (given == "" and not parameter.in_path):
             found[parameter.name] = parameter.default
             continue
-        fault = _fault(parameter, given)
-        if fault:
-            raise _refusal(parameter, given, fault)
+        if not _usable(parameter, given):
+            raise _refusal(parameter, given)
         found[parameter.name] = int(given) if parameter.kind is Kind.INTEGER else given
     return found
 
@@ -38,16 +37,16 @@ def allowed(parameter: Parameter) -> str:
     return f"at most {parameter.most} characters, none of them a control character"
 
 
-def _fault(parameter: Parameter, given: str) -> bool:
+def _usable(parameter: Parameter, given: str) -> bool:
     if parameter.allowed:
-        return given not in parameter.allowed
+        return given in parameter.allowed
     if parameter.kind is Kind.INTEGER:
-        return not (_INTEGER.fullmatch(given) and parameter.least <= int(given) <= parameter.most)
-    return len(given) > parameter.most or _REFUSED.search(given) is not None
+        return _INTEGER.fullmatch(given) is not None and parameter.least <= int(given) <= parameter.most
+    return len(given) <= parameter.most and _REFUSED.search(given) is None
 
 
-def _refusal(parameter: Parameter, given: str, _: bool) -> NotFound | BadRequest:
-    shown = _REFUSED.sub("?", given[:SHOWN]) + ("..." if len(given) > SHOWN else "")
+def _refusal(parameter: Parameter, given: str) -> NotFound | BadRequest:
     if parameter.in_path:
         return NotFound("There is nothing at this address.")
+    shown = _REFUSED.sub("?", given[:SHOWN]) + ("..." if len(given) > SHOWN else "")
     return BadRequest(f"{parameter.name}={shown} cannot be used", cure=f"{parameter.name} is {allowed(parameter)}")

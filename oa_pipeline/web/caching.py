@@ -97,7 +97,7 @@ def respond(
                 modified = _modified(version, now)
                 led = Page.of(location.encode(), content_type="", tag=tag, modified=modified, made=time.time())
                 site.kept.put(address + LED, led)
-                return led_to(location, answer.status, endpoint.cache.value)
+                return led_to(location, endpoint.cache.value)
             page = _render(answer, asked, form or PAGE_FORM, tag)
             site.kept.put(address, page)
     except PublishError as error:
@@ -142,7 +142,6 @@ def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:
         modified=_modified(asked.version, asked.now),
         made=time.time(),
         links=link_header(answer, asked.endpoint.extension(form)),
-        filename=form.filename,
     )
 
 
@@ -169,8 +168,6 @@ def _sent(page: Page) -> Response:
         response.headers["Content-Encoding"] = "gzip"
     if page.links:
         response.headers["Link"] = page.links
-    if page.filename:
-        response.headers["Content-Disposition"] = f'attachment; filename="{page.filename}"'
     return response
 
 
@@ -199,9 +196,9 @@ def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> str:
     return f"{other}{mark}{query}"
 
 
-def led_to(location: str, status: int, cache: str) -> Response:
+def led_to(location: str, cache: str) -> Response:
     """A redirect without a body: no page, so that pages of other sites may follow it."""
-    response = Response(status=status)
+    response = Response(status=HTTPStatus.FOUND)
     del response.headers["Content-Type"]
     response.headers["Location"] = location
     response.headers["Cache-Control"] = cache
@@ -212,7 +209,7 @@ def _stale(site: Site, address: str, error: PublishError) -> Response:
     """The page as it was rendered last, and a word that it is old. Raises the error where there is none."""
     page, led = site.kept.last(address), site.kept.last(address + LED)
     if led is not None and (page is None or page.made < led.made):
-        return led_to(led.body.decode(), HTTPStatus.FOUND, STALE)
+        return led_to(led.body.decode(), STALE)
     if page is None:
         raise error
     made = datetime.fromtimestamp(page.made, UTC)

@@ -101,7 +101,6 @@ class Elsewhere:
     """What was asked for lies at another address: one of ours (`/...`), or an object's in the store."""
 
     location: str
-    status: int = 302
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,6 @@ class Form:
 
     content_type: str
     write: Callable[[Answer, Asked], str]
-    filename: str = ""  # under which a browser saves it; empty: it shows it
 
 
 @dataclass(frozen=True)

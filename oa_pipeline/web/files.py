@@ -65,7 +65,7 @@ def _led(site: Site, store: Store, key: str) -> Response:
         saved = disposition(key, site.naming.whose(site, key) or "")
         location = store.signed_url(key, seconds=SIGNED_SECONDS, head=head, disposition=saved)
         cache = Cache.NEVER
-    return led_to(location, HTTPStatus.FOUND, cache.value)
+    return led_to(location, cache.value)
 
 
 def _picture(store: Store, key: str) -> Response:

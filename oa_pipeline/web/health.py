@@ -1,4 +1,4 @@
-"""Whether the site's means are there, for machines and for people who watch them; and files that robots look for."""
+"""Whether the site's means are there, for machines and for people who watch them."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 WORTH = 1000  # bytes: shorter ones are not compressed
 IN_MEMORY = 32 * 1024 * 1024  # bytes
@@ -34,14 +33,13 @@ class Page:
     modified: float
     made: float
     links: str = ""
-    filename: str = ""
-    packed: bytes = field(default=b"")
+    packed: bytes = b""
 
     @classmethod
-    def of(cls, body: bytes, **facts: Any) -> Page:
+    def of(cls, body: bytes, *, content_type: str, tag: str, modified: float, made: float, links: str = "") -> Page:
         """The page, compressed where that is worth it."""
         packed = gzip.compress(body, 6, mtime=0) if len(body) >= WORTH else b""
-        return cls(body=body, packed=packed, **facts)
+        return cls(body, content_type, tag, modified, made, links, packed)
 
     @property
     def weight(self) -> int:
@@ -97,7 +95,7 @@ class Kept:
         return self._folder / hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _write(self, address: str, page: Page) -> None:
-        facts = {n: getattr(page, n) for n in ("content_type", "tag", "modified", "made", "links", "filename")}
+        facts = {n: getattr(page, n) for n in ("content_type", "tag", "modified", "made", "links")}
         head = json.dumps({"address": address, **facts}).encode() + b"\n"
         path = self._path(address)
         partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")

@@ -49,8 +49,7 @@ _NAMES = {"302": "Elsewhere", "304": "NotModified", "400": "BadRequest", "404": 
 
 
 def document(endpoints: Iterable[Endpoint], *, server: str, repository: str) -> dict[str, Any]:
-    """The document, as OpenAPI 3.1."""
-    described = [one for one in endpoints if one.listed]
+    """The document of these endpoints, as OpenAPI 3.1."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -63,7 +62,7 @@ def document(endpoints: Iterable[Endpoint], *, server: str, repository: str) -> 
             "contact": {"url": f"https://github.com/{repository}"},
         },
         "servers": [{"url": server or "/"}],
-        "paths": dict(path for one in described for path in _paths(one)),
+        "paths": dict(path for one in endpoints for path in _paths(one)),
         "components": {
             "schemas": {"Error": _ERROR},
             "responses": {_NAMES[status]: _response(status) for status in _SAID},

@@ -10,7 +10,7 @@ from oa_pipeline.web.keeping import Kept, Page
 
 
 def page(text: str, made: float = 1000.0) -> Page:
-    return Page.of(text.encode(), content_type="text/html", tag="t", modified=1.0, made=made, links="", filename="")
+    return Page.of(text.encode(), content_type="text/html", tag="t", modified=1.0, made=made, links="")
 
 
 def test_the_least_recently_used_pages_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

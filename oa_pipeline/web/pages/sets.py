@@ -30,7 +30,7 @@ from ..endpoints import (
     Parameter,
 )
 from ..forms import json_form, text_form
-from ..ordering import OTHER_PARTS, PAGE, PLACE, older
+from ..ordering import OTHER_PARTS, PAGE, older
 from ..state import COLUMNS, LAYER, state_text, whole
 
 PER = 25
@@ -232,7 +232,6 @@ ENDPOINTS = (
         twins={"json": json_form()},
         parameters=(
             Parameter("past", "sets before the one of this number", Kind.INTEGER, default=0, most=LAST_NUMBER),
-            PLACE,
         ),
         result=(
             Field("sets", Kind.ARRAY, "this part of them: id, status, started_at, ended_at, total, outcomes, url"),
