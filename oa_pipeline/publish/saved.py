@@ -1,6 +1,7 @@
 """Under which name a reader saves an object: keys of a run's files say which run it was, and rarely of what.
 
-`runs/7/out.parquet` is saved as `us-ca-alameda-addresses-county.parquet`. Sources and data sources are named by
+`runs/7/out.parquet` is saved as `us-ca-alameda-addresses-county.parquet`, and `tiles/8/-122.0/37.0.zip` with both of
+its degrees. Sources and data sources are named by
 contributors, so of their names only letters, digits, dots, hyphens and underscores get here.
 """
 
@@ -24,6 +25,7 @@ WHICH: Mapping[str, str] = {
 }
 SHOWN = ".png"  # pages show it; everything else is saved
 _of_run = re.compile(r"(?:runs|pr)/([0-9]{1,18})/([a-z]+)((?:\.[A-Za-z0-9_-]{1,20}){0,2})")
+_of_tile = re.compile(r"tiles/[0-9]+/(-?[0-9]{1,3}\.0)/(-?[0-9]{1,2}\.0\.zip)")
 _extension = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
 _odd_ascii = re.compile("[^A-Za-z0-9.-]+")
 
@@ -50,6 +52,8 @@ def saved_name(key: str, whose: str = "") -> str:
     found = _of_run.fullmatch(key)
     if whose and found and found[2] in WHICH:
         return f"{whose}{WHICH[found[2]]}{found[3]}"
+    if tile := _of_tile.fullmatch(key):
+        return f"openaddresses-tile_{tile[1]}_{tile[2]}"
     return key.rpartition("/")[2]
 
 

@@ -19,6 +19,8 @@ from oa_pipeline.publish.results import publish_run
 from oa_pipeline.publish.s3 import MIB
 from oa_pipeline.publish.saved import disposition, plain_name, run_of, whose
 from oa_pipeline.publish.store import Store
+from oa_pipeline.publish.tiles.archive import write_tile
+from oa_pipeline.publish.tiles.cells import tile_key
 from oa_pipeline_tests.publish.place import Place
 
 from .test_results import result
@@ -78,6 +80,9 @@ def test_each_kind_of_file_is_saved_as_its_data_source(file: str, end: str) -> N
     [
         ("runs/7/us/ca/alameda.zip", "alameda.zip"),
         ("collections/7/openaddr-collected-asia.zip", "openaddr-collected-asia.zip"),
+        ("tiles/8/-122.0/37.0.zip", "openaddresses-tile_-122.0_37.0.zip"),
+        ("tiles/8/0.0/-90.0.zip", "openaddresses-tile_0.0_-90.0.zip"),
+        ("tiles/8/x/37.0.zip", "37.0.zip"),
         ("dotmap/7/out.parquet", "out.parquet"),
         ("runs/x/out.parquet", "out.parquet"),
         ("runs/7/a/out.parquet", "out.parquet"),
@@ -158,6 +163,13 @@ def test_a_public_bucket_sends_a_run_under_its_name_and_no_header_of_it(bucket_p
         for one in stored.values():
             assert sent(store, one.key) == disposition(one.key, mine), title
             assert names(sent(store, one.key))[1].startswith(mine), title
+
+
+def test_a_public_bucket_sends_a_tile_under_both_of_its_degrees(bucket_place: Place, tmp_path: Path) -> None:
+    store, key = bucket_place.open(), tile_key(8, (-122, 37))
+    write_tile(store, key, [b"LON,LAT\r\n"], b"", tmp_path / "spool")
+
+    assert sent(store, key) == "attachment; filename=openaddresses-tile_-122.0_37.0.zip"
 
 
 def written(store: Store, key: str, folder: Path, data: bytes) -> None:

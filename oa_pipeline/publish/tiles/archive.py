@@ -7,6 +7,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from ...zips.members import Deflating, append_bytes, append_deflated
+from ..saved import disposition
 from ..store import Store, StoredObject
 
 CHUNK = 1 << 20
@@ -21,7 +22,8 @@ def write_tile(store: Store, key: str, text: Iterable[bytes], licences: bytes, s
             for chunk in _cut(text):
                 out.write(deflating.pack(chunk))
             out.write(deflating.end())
-        with store.writer(key, content_type="application/zip") as target, ZipFile(target, "w") as archive:
+        writing = store.writer(key, content_type="application/zip", disposition=disposition(key))
+        with writing as target, ZipFile(target, "w") as archive:
             append_deflated(
                 archive,
                 "addresses.csv",
