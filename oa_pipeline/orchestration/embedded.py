@@ -30,6 +30,8 @@ from .children import die_with_parent
 PUBLIC_PLACE = Path("/var/lib/oa_pipeline")
 LONGEST_SOCKET = 100  # bytes of a socket's path, with room to spare below the system's 108
 PATIENCE = 60.0
+PORT = 5432  # no port is listened on: it is a part of the socket's name
+LEFT_BEHIND = "pre-existing shared memory block"  # of a killed server, whose last processes have yet to notice
 STOPS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 CURE = "set OA_DATABASE_URL to a PostgreSQL server of your own, or OA_HOME to another folder"
 
@@ -157,29 +159,39 @@ def _initialise(place: Path, programs: Path, account: Account | None) -> None:
 
 
 def _launch(place: Path, programs: Path, account: Account | None, options: Sequence[str]) -> Embedded:
-    data = place / "data"
-    sockets, temporary = _socket_folder(place, account)
-    (data / "postmaster.pid").unlink(missing_ok=True)  # nobody's: _wait_out has seen to that
     log = place / "postgres.log"
-    settings = [part for option in options for part in ("-c", option)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", sockets, "-h", "", *settings],
-            cwd=place, env=_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            start_new_session=True, preexec_fn=die_with_parent(signal.SIGINT), **_as(account),
-        )  # fmt: skip
-    server = Embedded(_url(sockets), place, process, sockets if temporary else None)
     until = time.monotonic() + PATIENCE
+    server = _begin(place, programs, account, options)
     try:
         while not _answers(server.url):
-            if process.poll() is not None or time.monotonic() > until:
-                said = _last(log.read_text(encoding="utf-8", errors="replace"))
-                raise SettingsError(f"the embedded PostgreSQL in {place} did not start: {said}", cure=CURE)
+            ended = server.process is None or server.process.poll() is not None
+            if ended or time.monotonic() > until:
+                said = log.read_text(encoding="utf-8", errors="replace")
+                if not ended or time.monotonic() > until or LEFT_BEHIND not in said:
+                    raise SettingsError(f"the embedded PostgreSQL in {place} did not start: {_last(said)}", cure=CURE)
+                server.stop()
+                time.sleep(0.2)
+                server = _begin(place, programs, account, options)
             time.sleep(0.05)
     except BaseException:
         server.stop()
         raise
     return server
+
+
+def _begin(place: Path, programs: Path, account: Account | None, options: Sequence[str]) -> Embedded:
+    """A server that has been told to start."""
+    data = place / "data"
+    sockets, temporary = _socket_folder(place, account)
+    (data / "postmaster.pid").unlink(missing_ok=True)  # nobody's: _wait_out has seen to that
+    settings = [part for option in options for part in ("-c", option)]
+    with (place / "postgres.log").open("wb") as out:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-k", sockets, "-h", "", "-p", str(PORT), *settings],
+            cwd=place, env=_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            start_new_session=True, preexec_fn=die_with_parent(signal.SIGINT), **_as(account),
+        )  # fmt: skip
+    return Embedded(_url(sockets), place, process, sockets if temporary else None)
 
 
 def _socket_folder(place: Path, account: Account | None) -> tuple[Path, bool]:
@@ -241,7 +253,8 @@ def _answers(url: str) -> bool:
 
 
 def _url(sockets: Path) -> str:
-    return f"postgresql+psycopg2://postgres@/postgres?host={quote(str(sockets), safe='/')}"
+    # The port is named, as a client whose PGPORT names another server's would look for that.
+    return f"postgresql+psycopg2://postgres@/postgres?host={quote(str(sockets), safe='/')}&port={PORT}"
 
 
 def _environment() -> dict[str, str]:

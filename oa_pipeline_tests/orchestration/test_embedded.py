@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def servers(place: Path) -> list[int]:
     return found
 
 
-def gone(place: Path, seconds: float = 20) -> bool:
+def gone(place: Path, seconds: float = 60) -> bool:
     until = time.monotonic() + seconds
     while servers(place) and time.monotonic() < until:
         time.sleep(0.05)
@@ -73,6 +74,33 @@ def test_a_crash_is_survived(home: Path, others_number: bool) -> None:
     second = embedded.start(home)
     assert ask(second.url, "SELECT n FROM t") == 7
     second.stop()
+
+
+def test_the_last_processes_of_a_killed_server_are_waited_for(home: Path) -> None:
+    first = embedded.start(home)
+    ask(first.url, "CREATE TABLE t AS SELECT 7 AS n")
+    assert first.process is not None
+    below = psutil.Process(first.process.pid).children()
+    for process in below:
+        process.suspend()  # it does not notice yet that its server is gone
+    first.process.kill()
+    first.process.wait()
+    noticing = threading.Timer(0.5, lambda: [process.resume() for process in below])
+    noticing.start()
+    second = embedded.start(home)
+    noticing.join()
+    assert ask(second.url, "SELECT n FROM t") == 7
+    second.stop()
+
+
+def test_another_servers_port_in_the_environment_is_not_this_ones(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "5999")
+    server = embedded.start(home)
+    assert ask(server.url, "SELECT 1") == 1
+    found = embedded.find(home)
+    assert found is not None
+    assert found.url == server.url
+    server.stop()
 
 
 def test_an_interrupted_set_up_is_done_again(home: Path) -> None:
