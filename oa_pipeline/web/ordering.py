@@ -10,7 +10,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from .endpoints import Asked, BadRequest, Field, Kind, Link, Parameter
+from .endpoints import LAST_NUMBER, Asked, BadRequest, Field, Kind, Link, Parameter
 from .rendering import iso
 
 T = TypeVar("T")
@@ -19,6 +19,10 @@ PER = 100
 PAGE = Parameter("page", "where to go on: what a link to the next or former part says", most=2000)
 ORDER = Parameter("order", "up or down", allowed=("up", "down"), default="up")
 PER_PAGE = Parameter("per", "rows in one part", Kind.INTEGER, default=PER, least=1, most=1000)
+# No page shows it: the links of these lists have always had it.
+PLACE = Parameter(
+    "n", "which one the first one shown is, counted from 1", Kind.INTEGER, default=1, least=1, most=LAST_NUMBER
+)
 OTHER_PARTS = (Field("next", Kind.STRING, "where it goes on"), Field("prev", Kind.STRING, "the part before"))
 
 
@@ -57,7 +61,7 @@ def older(asked: Asked, found: Sequence[Mapping[str, Any]], per: int) -> tuple[S
     shown = found[:per]
     if len(found) <= per:
         return shown, ()
-    return shown, (Link("next", asked.link(past=shown[-1]["id"])),)
+    return shown, (Link("next", asked.link(past=shown[-1]["id"], n=asked["n"] + len(shown))),)
 
 
 def part_of(

@@ -20,7 +20,7 @@ from ..columns import columns
 from ..cures import CURES
 from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
-from ..ordering import OTHER_PARTS, PAGE, older, part_of
+from ..ordering import OTHER_PARTS, PAGE, PLACE, older, part_of
 from .runs import KINDS, objects
 
 PER = 25
@@ -268,7 +268,10 @@ ENDPOINTS = (
         listed,
         template="jobs.html",
         twins={"json": json_form()},
-        parameters=(Parameter("past", "jobs before the one of this id", most=100),),
+        parameters=(
+            Parameter("past", "jobs before the one of this id", most=100),
+            PLACE,
+        ),
         result=(
             Field("jobs", Kind.ARRAY, "this part of them: id, status, pull_request, head_sha, members, failed, url"),
             Field("next", Kind.STRING, "older ones"),
