@@ -46,7 +46,7 @@ class _Seen:
     """What the thread goes by."""
 
     busy: bool = False
-    since: float = field(default_factory=time.monotonic)  # when it became busy or idle
+    since: float = field(default_factory=lambda: time.monotonic())  # when it became busy or idle
     ever: bool = False  # whether it was busy at all
 
 
@@ -113,7 +113,8 @@ class Instance(Host):
     def stay(self, told: Told) -> None:
         """It is of use again."""
         told.times = 0
-        self.leaving, self.resting, self._seen = "", False, _Seen()
+        # Why it was to be left comes last: till then the thread, which may look at any moment, leaves it no more.
+        self._seen, self.resting, self.leaving = _Seen(), False, ""
 
     # the thread
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,20 @@ from oa_pipeline.workers.ec2 import Instance, Terms, here
 from oa_pipeline.workers.signals import Told
 from oa_pipeline_tests.aws.amazon import GROUP, Amazon, FakeMetadata, metadata_of
 
+ROUND = 0.02  # seconds
+
+
+class Clock:
+    """The time for the instance: it goes by with the worker's rounds alone, however slow this machine is."""
+
+    sleep = staticmethod(time.sleep)
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
 
 @dataclass
 class Place:
@@ -23,14 +36,25 @@ class Place:
     metadata: FakeMetadata
     told: Told
     instance: Instance
+    clock: Clock
 
-    def until(self, true: Callable[[], Any], seconds: float = 20) -> None:
+    def round(self) -> None:
+        """The worker's loop goes round once."""
+        self.instance.is_busy(self.busy, able=self.able)
+        time.sleep(ROUND)
+        self.clock.now += ROUND
+
+    def go_on(self, seconds: float) -> None:
+        """The worker's loop goes round for so long."""
+        for _ in range(round(seconds / ROUND)):
+            self.round()
+
+    def until(self, true: Callable[[], Any], seconds: float = 120) -> None:
         """Meanwhile the worker's loop goes round."""
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end
-            self.instance.is_busy(self.busy, able=self.able)
-            time.sleep(0.02)
+            self.round()
 
     busy, able = False, True
 
@@ -41,51 +65,70 @@ class Place:
             for one in self.amazon.group()["Instances"]
         )
 
+    @property
+    def ended(self) -> list[dict[str, list[str]]]:
+        """The wishes that an instance be ended."""
+        return self.amazon.actions("TerminateInstanceInAutoScalingGroup")
 
-@contextlib.contextmanager
-def told_soon(told: Told) -> Iterator[None]:
-    """As the operating system does when the instance ends."""
-    timer = threading.Timer(0.3, told.hear, [0, None])
-    timer.start()
-    yield
-    timer.join()
+    def end(self) -> bool:
+        """Ends the instance: once Amazon was asked, it is told so as the operating system does."""
+
+        def tell() -> None:
+            until = time.monotonic() + 120
+            while not self.ended and time.monotonic() < until:
+                time.sleep(ROUND)
+            self.told.hear(0, None)
+
+        teller = threading.Thread(target=tell)
+        teller.start()
+        ended = self.instance.end(self.told)
+        teller.join()
+        return ended
 
 
-def place(amazon: Amazon, least: int, desired: int, idle: float, **tags: str) -> Iterator[Place]:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("oa_pipeline.workers.ec2.time", made)
+    monkeypatch.setattr("oa_pipeline.aws.metadata.TIMEOUT", 60.0)
+    return made
+
+
+def place(amazon: Amazon, clock: Clock, least: int, desired: int, idle: float, **tags: str) -> Iterator[Place]:
     amazon.make_group(least, 4, desired)
     number = amazon.group()["Instances"][0]["InstanceId"] if desired else "i-1"
     told = Told()
     with metadata_of(number, {name.replace("_", ":"): text for name, text in tags.items()}) as metadata:
         instance = here(Metadata(metadata.url), Terms(GROUP, idle, boot=0.3, look=0.05), told)
         instance.attend()
-        yield Place(amazon, metadata, told, instance)
+        yield Place(amazon, metadata, told, instance, clock)
         instance.dismiss()
     told.close()
 
 
 @pytest.fixture
-def second(amazon: Amazon) -> Iterator[Place]:
+def second(amazon: Amazon, clock: Clock) -> Iterator[Place]:
     """One of two instances of which one has to stay; it ends after a moment without work."""
-    yield from place(amazon, 1, 2, 0.3)
+    yield from place(amazon, clock, 1, 2, 0.3)
 
 
 @pytest.fixture
-def last(amazon: Amazon) -> Iterator[Place]:
+def last(amazon: Amazon, clock: Clock) -> Iterator[Place]:
     """The only instance of a group that may be empty."""
-    yield from place(amazon, 0, 1, 0.3)
+    yield from place(amazon, clock, 0, 1, 0.3)
 
 
 @pytest.fixture
-def steady(amazon: Amazon) -> Iterator[Place]:
+def steady(amazon: Amazon, clock: Clock) -> Iterator[Place]:
     """One of two that do not end by themselves."""
-    yield from place(amazon, 1, 2, 3600)
+    yield from place(amazon, clock, 1, 2, 3600)
 
 
 @pytest.fixture
-def single(amazon: Amazon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def single(amazon: Amazon, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """An instance for one run."""
     monkeypatch.setattr("oa_pipeline.workers.ec2.SETTLE_SECONDS", 0.3)
-    yield from place(amazon, 0, 0, 3600, oa_run="the-run")
+    yield from place(amazon, clock, 0, 0, 3600, oa_run="the-run")
 
 
 def test_it_is_protected_while_busy_and_no_longer(steady: Place) -> None:
@@ -105,8 +148,7 @@ def test_protection_that_amazon_refuses_for_being_busy_comes_later(steady: Place
 def test_idling_it_takes_nothing_more_and_ends_itself_and_the_group_is_one_smaller(second: Place) -> None:
     second.until(lambda: second.told.times)
     assert second.instance.resting
-    with told_soon(second.told):
-        assert second.instance.end(second.told)
+    assert second.end()
     group = second.amazon.group()
     assert (group["DesiredCapacity"], second.instance.instance in str(group["Instances"])) == (1, False)
 
@@ -114,7 +156,7 @@ def test_idling_it_takes_nothing_more_and_ends_itself_and_the_group_is_one_small
 def test_busy_it_does_not_end(second: Place) -> None:
     second.busy = True
     second.until(lambda: second.protected)
-    time.sleep(0.6)
+    second.go_on(0.6)
     assert second.told.times == 0
     second.busy = False
     second.until(lambda: second.told.times)
@@ -123,8 +165,7 @@ def test_busy_it_does_not_end(second: Place) -> None:
 def test_who_still_warms_up_does_not_idle(second: Place) -> None:
     second.able = False
     before = len(second.amazon.actions("DescribeAutoScalingGroups"))
-    end = time.monotonic() + 0.8
-    second.until(lambda: time.monotonic() > end)
+    second.go_on(0.8)
     assert (second.told.times, len(second.amazon.actions("DescribeAutoScalingGroups"))) == (0, before)
     second.able = True
     second.until(lambda: second.told.times)
@@ -136,7 +177,7 @@ def test_the_smallest_number_stays_and_what_is_refused_goes_on_working(second: P
     assert not second.instance.end(second.told)
     second.instance.stay(second.told)
     assert (second.instance.resting, second.told.times) == (False, 0)
-    time.sleep(0.6)
+    second.go_on(0.6)
     second.until(lambda: len(second.amazon.actions("DescribeAutoScalingGroups")) > 2)
     assert second.told.times == 0
 
@@ -144,7 +185,7 @@ def test_the_smallest_number_stays_and_what_is_refused_goes_on_working(second: P
 def test_the_last_one_stays_while_anything_waits(last: Place) -> None:
     waiting = [True]
     last.instance.needed = lambda: waiting[0]
-    time.sleep(0.6)
+    last.go_on(0.6)
     last.until(lambda: len(last.amazon.actions("DescribeAutoScalingGroups")) > 1)
     assert last.told.times == 0
     waiting[0] = False
@@ -157,8 +198,7 @@ def test_a_spot_notice_drains_it_at_once_and_the_group_gets_another(steady: Plac
     steady.until(lambda: steady.told.times)
     assert "spot interruption" in steady.instance.leaving
     steady.until(lambda: steady.protected)  # nobody takes it away before its runs are handed back
-    with told_soon(steady.told):
-        assert steady.instance.end(steady.told)
+    assert steady.end()
     group = steady.amazon.group()
     assert (group["DesiredCapacity"], steady.instance.instance in str(group["Instances"])) == (2, False)
 
@@ -169,16 +209,15 @@ def test_an_instance_that_others_end_works_no_more_even_if_amazon_refuses_to_end
     last.until(lambda: last.told.times)
     last.instance._replace = False  # so that the group's least number forbids it
     last.amazon.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=1)
-    with told_soon(last.told):
-        assert last.instance.end(last.told)
-    assert len(last.amazon.actions("TerminateInstanceInAutoScalingGroup")) == 1
+    assert last.end()
+    assert len(last.ended) == 1
 
 
 def test_a_recommendation_to_rebalance_lets_it_finish_first(steady: Place) -> None:
     steady.busy = True
     steady.metadata.advise()
     steady.until(lambda: steady.instance.resting)
-    time.sleep(0.3)
+    steady.go_on(0.3)
     assert steady.told.times == 0
     steady.busy = False
     steady.until(lambda: steady.told.times)
@@ -196,12 +235,12 @@ def test_the_worker_of_one_run_ends_with_it(single: Place) -> None:
     assert single.instance.only == "the-run"
     single.busy = True
     single.until(lambda: single.instance._seen.ever)
-    time.sleep(0.5)
+    single.go_on(0.5)
     assert single.told.times == 0
     single.busy = False
     single.until(lambda: single.told.times)
     assert single.instance.end(single.told)  # whoever started it shuts the machine down
-    assert single.amazon.actions("TerminateInstanceInAutoScalingGroup") == []
+    assert single.ended == []
 
 
 def test_the_worker_of_one_run_that_never_comes_ends(single: Place) -> None:
