@@ -141,6 +141,7 @@ def test_links_in_a_folder_are_reported_and_not_followed(tmp_path: Path) -> None
 
 def git(root: Path, *words: str) -> str:
     who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "init.defaultBranch=main"]
+    who += ["-c", "init.defaultRefFormat=files", "-c", "init.defaultObjectFormat=sha1"]
     done = subprocess.run(["git", *who, *words], cwd=root, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
