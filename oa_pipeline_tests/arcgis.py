@@ -221,7 +221,8 @@ def serving(layer: Layer) -> Iterator[Served]:
                 busy.append(1)
                 served.most_at_once = max(served.most_at_once, len(busy))
                 served.referrers.add(self.headers.get("Referer"))
-                served.log.append({**params, "path": parts.path, "method": self.command})
+                referrer = self.headers.get("Referer") or ""
+                served.log.append({**params, "path": parts.path, "method": self.command, "referrer": referrer})
             try:
                 if layer.post_refused and self.command == "POST":
                     answer = status(405)

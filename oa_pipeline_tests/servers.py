@@ -133,6 +133,14 @@ def serve(handler: Handler, *, tls: tuple[Path, Path] | None = None, host: str =
         thread.join()
 
 
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address on this machine where nobody answers, nor will while the block runs: the port is held."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
 # ---- the liar: one script for each connection ----------------------------------------------------------
 
 Script = bytes | Callable[[socket.socket, bytes], None]
@@ -197,7 +205,7 @@ class Liar:
             count += 1
 
     def _serve(self, conn: socket.socket, script: Script) -> None:
-        conn.settimeout(10)
+        conn.settimeout(60)
         with conn, suppress(OSError):
             head = _head(conn) if self.waits else b""
             self.requests.append(head)

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from .certificates import Authority
-from .servers import Liar, Request, Response, answer, drip, endless, hang, reset, serve
+from .servers import Liar, Request, Response, answer, drip, endless, hang, nobody, reset, serve
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         return bytes(reply.read())
 
 
@@ -27,7 +27,7 @@ def test_a_server_answers_from_its_function_and_remembers_what_it_was_asked() ->
 
     with serve(handler) as server:
         asked = urllib.request.Request(f"{server.url}/path?q=1", data=b"body", headers={"X-Mine": "2"})
-        with urllib.request.urlopen(asked, timeout=5) as reply:
+        with urllib.request.urlopen(asked, timeout=60) as reply:
             assert (reply.status, reply.read(), reply.headers["X-Here"]) == (201, b"body1", "yes")
     (request,) = server.log
     assert (request.method, request.path, request.headers["x-mine"]) == ("POST", "/path", "2")
@@ -35,7 +35,7 @@ def test_a_server_answers_from_its_function_and_remembers_what_it_was_asked() ->
 
 def test_a_body_in_pieces_has_no_length() -> None:
     with serve(lambda _: Response(body=iter([b"a", b"b"]))) as server:
-        with urllib.request.urlopen(server.url, timeout=5) as reply:
+        with urllib.request.urlopen(server.url, timeout=60) as reply:
             assert (reply.read(), reply.headers["Content-Length"]) == (b"ab", None)
 
 
@@ -44,6 +44,13 @@ def test_a_server_is_gone_after_its_block() -> None:
         get(server.url)
     with pytest.raises(urllib.error.URLError):
         get(server.url)
+
+
+def test_where_nobody_is_every_caller_is_refused_at_once() -> None:
+    with nobody() as address:
+        for _ in range(2):
+            with pytest.raises(urllib.error.URLError, match="refused"):
+                get(address)
 
 
 def test_each_connection_of_a_liar_gets_its_own_script() -> None:
@@ -84,5 +91,5 @@ def test_a_hanging_answer_says_nothing_more() -> None:
 def test_tls_is_spoken_with_the_certificate_given(tmp_path: Path) -> None:
     with serve(lambda _: Response(body=b"secret"), tls=Authority(tmp_path).issue("self-signed")) as server:
         context = ssl._create_unverified_context()
-        with urllib.request.urlopen(server.url, timeout=5, context=context) as reply:
+        with urllib.request.urlopen(server.url, timeout=60, context=context) as reply:
             assert reply.read() == b"secret"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-WAIT = 10.0
+WAIT = 60.0
 
 
 @dataclass

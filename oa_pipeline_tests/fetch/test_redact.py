@@ -57,7 +57,7 @@ def test_an_address_in_an_error_is_printable_and_of_bearable_length() -> None:
     assert "\x1b" not in shown
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("part", ["x", "//a:", "token", "a=", "//@", "token=", "=", "%3D", "//a:b@"])
 def test_masking_takes_time_in_proportion_to_the_text(part: str) -> None:
     assert len(redact(part * (200_000 // len(part)))) > 0

@@ -16,7 +16,7 @@ from oa_pipeline.errors import FetchError, Refused, SourceError
 from oa_pipeline.fetch.guard import Guard
 
 from ..certificates import Authority
-from ..servers import Liar, Request, Response, answer, reset, serve
+from ..servers import Liar, Request, Response, answer, nobody, reset, serve
 from .wishes import HERE, SMALL, Clock, Naps, transport
 
 
@@ -251,9 +251,8 @@ def test_a_broken_connection_is_tried_again(script: Any) -> None:
 
 
 def test_a_server_that_is_not_there_is_tried_again_and_then_told() -> None:
-    with serve(lambda _: Response()) as gone:
-        pass
     naps = Naps()
-    with transport(sleep=naps) as here, pytest.raises(FetchError, match="nobody answers") as failure:
-        here.request("GET", gone.url)
+    with nobody() as address, transport(sleep=naps) as here:
+        with pytest.raises(FetchError, match="nobody answers") as failure:
+            here.request("GET", address)
     assert (len(naps.taken), failure.value.retryable) == (SMALL.attempts - 1, True)

@@ -10,7 +10,8 @@ from oa_pipeline.fetch.transport import Transport
 from oa_pipeline.sources.model import Coverage, DataSource, Layer, Licence, Protocol
 
 HERE = Guard(allow_local=True)
-SMALL = Budget(bytes=4 * 1024 * 1024, seconds=60, connect_seconds=2, read_seconds=2, attempts=3)
+# Much time: what is to end for want of it says so itself.
+SMALL = Budget(bytes=4 * 1024 * 1024, seconds=600, connect_seconds=30, read_seconds=30, attempts=3)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from oa_pipeline.publish.mapbox.api import Api
 from oa_pipeline.publish.mapbox.upload import upload
 from oa_pipeline.publish.store import Store, open_store
 from oa_pipeline_tests.mapbox import TILESET, TOKEN, USER, Mapbox, mapbox, said
-from oa_pipeline_tests.servers import Liar, Response, answer, hang
+from oa_pipeline_tests.servers import Liar, Response, answer, hang, nobody
 
 KEY = "dotmap/1/dotmap.mbtiles"
 DATA = secrets.token_bytes(20_000_000)  # more than one part
@@ -47,9 +47,9 @@ def account(world: Mapbox, **other: str) -> Account:
     )
 
 
-def send(world: Mapbox, store: Store, *, seconds: float = 60, slept: list[float] | None = None, **other: str) -> str:
+def send(world: Mapbox, store: Store, *, seconds: float = 600, slept: list[float] | None = None, **other: str) -> str:
     pauses = slept if slept is not None else []
-    api = Api(account(world, **other), tries=4, pause=0.5, timeout=20, sleep=pauses.append)
+    api = Api(account(world, **other), tries=4, pause=0.5, timeout=60, sleep=pauses.append)
     return upload(api.account, store, KEY, seconds=seconds, api=api)
 
 
@@ -68,7 +68,7 @@ def test_a_large_file_goes_up_in_parts_and_says_how_far_it_is(world: Mapbox, sto
     put(store, DATA)
     told: list[tuple[str, int, int | None]] = []
     api = Api(account(world), sleep=lambda seconds: None)
-    upload(api.account, store, KEY, seconds=60, api=api, say=lambda *words: told.append(words))
+    upload(api.account, store, KEY, seconds=600, api=api, say=lambda *words: told.append(words))
     assert world.tilesets[TILESET] == DATA
     sent = [done for what, done, total in told if what == "upload" and total == len(DATA)]
     assert sent == sorted(sent)
@@ -181,10 +181,8 @@ def test_one_that_does_not_answer_is_given_up(world: Mapbox, store: Store, scrip
 
 
 def test_nobody_there_is_told_without_the_address(world: Mapbox, store: Store) -> None:
-    with Liar(b"") as liar:
-        gone = liar.url
-    with pytest.raises(MapboxError, match="did not answer: ConnectionRefusedError"):
-        send(world, store, api=gone)
+    with nobody() as address, pytest.raises(MapboxError, match="did not answer: ConnectionRefusedError"):
+        send(world, store, api=address)
 
 
 def test_an_object_that_is_not_in_the_store_is_told(world: Mapbox, store: Store) -> None:
