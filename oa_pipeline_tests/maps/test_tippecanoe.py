@@ -43,7 +43,7 @@ def sandbox() -> Iterator[Converter]:
 def make(sandbox: Converter, tmp_path: Path) -> Make:
     count = 0
 
-    def make(source: Any, *arguments: str, seconds: float = 60, **more: Any) -> Made:
+    def make(source: Any, *arguments: str, seconds: float = 200, **more: Any) -> Made:
         nonlocal count
         count += 1
         work = tmp_path / f"work-{count}"
@@ -127,7 +127,7 @@ def test_a_program_that_misbehaves_gives_an_error_that_says_so(
     make: Make, tmp_path: Path, text: str, words: str
 ) -> None:
     with pytest.raises(MapError, match=words):
-        make([LINES], path=script(tmp_path, text), seconds=1)
+        make([LINES], path=script(tmp_path, text), seconds=1 if "1 seconds" in words else 200)
 
 
 def test_a_program_that_is_not_there_is_named(make: Make, tmp_path: Path) -> None:

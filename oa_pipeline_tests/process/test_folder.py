@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,23 +42,22 @@ def written(path: Path, data: str, conform: dict[str, Any], **more: Any) -> Path
 def killed(process: subprocess.Popen[str], when: Callable[[], bool]) -> None:
     """Kills the process as soon as `when` holds."""
     with process:
-        for _ in range(600):
-            if when() or process.poll() is not None:
-                break
-            time.sleep(0.05)
+        deadline = time.monotonic() + 200
+        while not when() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
         assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGKILL)
 
 
 def index_of(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     held: dict[str, Any] = json.loads(Path(out.strip()).read_text())
     return held
 
 
-def stalling(request: Request, cut: list[bool]) -> Response:
-    """The rows, of which the first time only a part comes before the server falls silent."""
+def stalling(request: Request, cut: list[bool], over: threading.Event) -> Response:
+    """The rows, of which the first time only a part comes before the server falls silent until it is `over`."""
     body, headers = ROWS, {"ETag": '"v1"'}
     start = request.headers.get("range", "")
     if start and request.headers.get("if-range") == '"v1"':
@@ -68,15 +68,15 @@ def stalling(request: Request, cut: list[bool]) -> Response:
 
         def pieces() -> Iterator[bytes]:
             yield body[:1_000_000]
-            time.sleep(3)
+            over.wait(250)
 
         return Response(200, pieces(), headers)
     return Response(200, body, headers)
 
 
 def test_a_download_that_was_killed_goes_on_and_another_address_does_not_take_it_up(tmp_path: Path) -> None:
-    cut = [True]
-    with serve(lambda request: stalling(request, cut)) as server:
+    cut, over = [True], threading.Event()
+    with serve(lambda request: stalling(request, cut, over)) as server:
         dest = tmp_path / "out"
         source = written(tmp_path / "a.json", f"{server.url}/a.csv", CSV)
         folder = dest / "a" / "addresses" / "county"
@@ -94,6 +94,7 @@ def test_a_download_that_was_killed_goes_on_and_another_address_does_not_take_it
         index = index_of(process_one(written(source, f"{server.url}/b.csv", CSV), dest))
         assert [(r.path, r.headers.get("range")) for r in server.log] == [("/b.csv", None)]
         assert index["rows"]["read"] == 300_000
+        over.set()
 
 
 def test_a_dump_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.errors import Problem
 from oa_pipeline_tests.hostile import vrt
 from oa_pipeline_tests.process.runs import CSV, LOCAL, Ran, Runs, collection, point
+from oa_pipeline_tests.processes import alive, until
 from oa_pipeline_tests.servers import Response, serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,13 +137,6 @@ def test_a_crash_is_the_outcome_of_its_run_and_the_next_is_unaffected(act: Any) 
     assert act("threads").problem == ""
 
 
-def alive(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
 def test_a_converter_that_will_not_end_is_ended_and_leaves_no_process(act: Any, tmp_path: Path) -> None:
     ran: Ran = act("hang", settings=replace(LOCAL, convert_seconds=1))
     assert "longer than 1 seconds" in ran.problem
@@ -157,11 +148,7 @@ def test_what_a_converter_left_running_ends_with_it(tmp_path: Path) -> None:
     with Converter(body=UNFILTERED, path=(ROOT,)) as unfiltered:
         ran = Runs(tmp_path, unfiltered)(b"x,y,n\n1,2,7\n", CSV, name="data.csv", act="detach")
     left = int(ran.result.outcome.detail)
-    for _ in range(100):
-        if not alive(left):
-            break
-        time.sleep(0.05)
-    assert not alive(left)
+    until(lambda: not alive(left))
 
 
 def test_a_converter_writes_nowhere_but_in_its_own_folder(act: Any, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def store(proxy: Proxy, bucket: str) -> S3Store:
     return opened(proxy, bucket)
 
 
-def opened(proxy: Proxy, bucket: str, retries: dict[str, Any] = PATIENT, read_seconds: float = 20) -> S3Store:
+def opened(proxy: Proxy, bucket: str, retries: dict[str, Any] = PATIENT, read_seconds: float = 60) -> S3Store:
     sizes = Sizes(put=MIB, part=5 * MIB, copy=MIB, copy_part=6 * MIB)
     return S3Store(f"s3://{bucket}/p", endpoint=proxy.url, retries=retries, read_seconds=read_seconds, sizes=sizes)
 
@@ -140,8 +140,8 @@ def test_an_upload_is_ended_after_the_part_that_is_on_its_way(store: S3Store, pr
         through(exchange)
 
     def note(exchange: Exchange) -> None:
+        happened.append("ended")  # whoever asked goes on as soon as it is answered
         through(exchange)
-        happened.append("ended")
 
     def break_off() -> None:
         with store.writer("x", content_type="text/plain") as out:
@@ -204,10 +204,12 @@ def test_a_copy_in_parts_that_fails_leaves_the_old_one(store: S3Store, proxy: Pr
 def test_a_bucket_that_is_in_trouble_for_a_moment_is_asked_again(
     proxy: Proxy, bucket: str, tmp_path: Path, does: Any
 ) -> None:
-    store = opened(proxy, bucket, read_seconds=1)
+    hangs = does is hang
+    # Where a second is all that it gets, a good answer may be late, too.
+    store = opened(proxy, bucket, {**PATIENT, "total_max_attempts": 8}, read_seconds=1 if hangs else 60)
     proxy.faults = [Fault("PUT", does)]
     put(store, tmp_path, SMALL)
-    assert proxy.count("PUT") == 2
+    assert proxy.count("PUT") >= 2 if hangs else proxy.count("PUT") == 2
     assert held(store) == SMALL
 
 

@@ -56,7 +56,10 @@ def test_the_csv_has_the_original_s_columns_and_only_usable_rows(streets: Block,
 cells = st.none() | st.text(max_size=8) | st.text(alphabet='",\r\n \t;=+@-\x00', max_size=4)
 
 
-@settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]  # the folder serves all examples
+
+
+@settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=SHARED)
 @given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, cells)), min_size=1, max_size=5), seed=st.integers(1))
 def test_the_csv_is_what_the_standard_library_writes(block: Any, tmp_path: Path, rows: Any, seed: int) -> None:
     places = [(seed * (i + 1) % 3600000001 / 1e7 - 180, seed % 1800000001 / 1e7 - 90) for i in range(len(rows))]

@@ -21,6 +21,7 @@ import pytest
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.convert.task import Limits, Outcome, Output, Task
 from oa_pipeline.errors import ConverterDied
+from oa_pipeline_tests.processes import alive, until
 
 ROOT = Path(__file__).resolve().parents[3]
 BODY = "oa_pipeline_tests.convert.sandbox.bodies:body"
@@ -71,14 +72,6 @@ def task(name: str, limits: Limits = LIMITS, **declared: Any) -> Task:
         content_type="",
         limits=limits,
     )
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 def test_libraries_with_threads_work_after_the_fork(act: Act) -> None:
@@ -262,7 +255,7 @@ with Converter(body=BODY, path=(Path({str(ROOT)!r}),)) as converter:
         pid = int(told.read_text())
         assert alive(pid)
         asker.send_signal(signal.SIGKILL)
-        asker.wait(10)
+        asker.wait()
         until(lambda: not alive(pid))
     finally:
         asker.kill()
@@ -309,13 +302,6 @@ def test_several_converters_run_at_once_and_each_gets_its_own_answer(converter: 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(200)
 
     assert len({int(answers[n]) - n for n in range(6)}) == 1
-
-
-def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
