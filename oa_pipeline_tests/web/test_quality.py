@@ -7,10 +7,14 @@ import io
 from xml.etree import ElementTree
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from oa_pipeline.ledger.tables import RunStatus
+from oa_pipeline_tests.ledger.life import MINUTE, NOW, declare, run
+
 from .filled import HOSTILE
-from .reading import parsed
+from .reading import page, parsed
 
 
 def keys(reader: FlaskClient, query: str) -> list[str]:
@@ -68,9 +72,31 @@ def test_causes_are_counted_with_the_longest_and_its_cure(reader: FlaskClient) -
 def test_the_page_leads_from_a_cause_to_those_that_have_it(reader: FlaskClient) -> None:
     document = parsed(reader.get("/quality/", headers={"Accept": "text/html"}).text)
 
-    link = "/quality/?state=broken&cause=Could+not+download+source+data"
+    link = "/quality/?state=broken&cause=Could+not+download+source+data#sources"
     assert link in document.links()
     assert "fr/paris" in parsed(reader.get(link).text).all("main")[0].text
+
+
+def test_the_page_says_what_to_do_once_a_cause_and_beside_a_source_only_what_is_its_own(
+    client: FlaskClient, engine: sa.Engine
+) -> None:
+    for name, cure in (("a", ""), ("b", ""), ("c", "Ask Mr Carter.")):
+        run(engine, declare(engine, f"us/{name}/addresses/x"), RunStatus.FAILED, cure=cure)
+    run(engine, declare(engine, "us/d/addresses/x"), at=NOW)
+    run(engine, "us/d/addresses/x", RunStatus.FAILED, at=NOW + MINUTE)
+    document = page(client, "/quality/")
+    why, which = document.all("table")[:2]
+
+    assert (why.text.count("Could not download"), why.text.count("See whether the address still works")) == (3, 1)
+    assert "broken: Could not download source data 3" in " ".join(why.text.split())
+    assert "failing: Could not download source data 1" in " ".join(why.text.split())
+    assert which.text.count("What to do: Could not download source data") == 4
+    assert "See whether" not in which.text
+    assert "What to do: Ask Mr Carter." in which.text
+    assert document.links().count("#why-1") == 4
+    assert [one.text for one in document.all("th") if one.attributes.get("id") == "why-1"] == [
+        "Could not download source data"
+    ]
 
 
 def test_twins_hold_the_same(reader: FlaskClient) -> None:

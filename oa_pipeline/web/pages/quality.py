@@ -73,16 +73,17 @@ def quality(asked: Asked) -> Answer:
     if not asked["state"]:
         found = [one for one in found if one.state != WELL]
     part = part_asked(asked, found, SORTS, KEY)
+    why = causes([one for one in chosen(meant, NAMED, asked.values, but="cause") if one.state != WELL])
     data = {
         "total": len(found),
         "of": len(every),
         "states": _states(chosen(meant, NAMED, asked.values, but="state")),
-        "causes": causes([one for one in chosen(meant, NAMED, asked.values, but="cause") if one.state != WELL]),
+        "causes": why,
         "hosts": _hosts([one for one in chosen(meant, NAMED, asked.values, but="host") if one.state != WELL]),
         "facets": {name: facet(meant, NAMED, asked.values, name) for name in SHOWN},
         "data_sources": _told(asked, part.rows),
     }
-    return Answer(data, links=part.links(asked), only_page={"states": STATES})
+    return Answer(data, links=part.links(asked), only_page={"states": STATES, "whys": by_cause(why)})
 
 
 def cause_of(one: Standing) -> str:
@@ -112,6 +113,16 @@ def causes(found: Sequence[Standing]) -> list[dict[str, Any]]:
         }
         for state, cause in order
     ]
+
+
+def by_cause(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same, each cause once: its `number`, its `cure`, `since` when, and how many `data_sources` by `states`."""
+    made: dict[str, dict[str, Any]] = {}
+    for one in found:
+        told = made.setdefault(one["cause"], {**one, "number": len(made) + 1, "states": {}})
+        told["states"][one["state"]] = one["data_sources"]
+        told["since"] = min(told["since"], one["since"])
+    return made
 
 
 def _states(found: Sequence[Standing]) -> dict[str, int]:
