@@ -48,8 +48,8 @@ _NAMES = {"302": "Elsewhere", "304": "NotModified", "400": "BadRequest", "404": 
           "503": "Away"}  # fmt: skip
 
 
-def document(endpoints: Iterable[Endpoint], *, server: str, repository: str) -> dict[str, Any]:
-    """The document of these endpoints, as OpenAPI 3.1."""
+def document(endpoints: Iterable[Endpoint], *, server: str, contact: str) -> dict[str, Any]:
+    """The document of these endpoints, as OpenAPI 3.1. `contact`: the address of those who keep them."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -59,7 +59,7 @@ def document(endpoints: Iterable[Endpoint], *, server: str, repository: str) -> 
                 "Addresses, buildings and parcels of public sources: what there is, how it stands, and where it is "
                 "fetched. Everything is read with GET or HEAD, by anybody, without a key. Pages and tables have ETags."
             ),
-            "contact": {"url": f"https://github.com/{repository}"},
+            "contact": {"url": contact},
         },
         "servers": [{"url": server or "/"}],
         "paths": dict(path for one in endpoints for path in _paths(one)),

@@ -25,10 +25,9 @@ def _robots(answer: Answer, asked: Asked) -> str:
 
 
 def _security(answer: Answer, asked: Asked) -> str:
-    repository = asked.site.settings.repository
     expires = asked.now.replace(hour=0, minute=0, second=0) + timedelta(days=180)
     return (
-        f"Contact: https://github.com/{repository}/security/advisories/new\n"
+        f"Contact: {asked.site.repository_url}/security/advisories/new\n"
         f"Expires: {iso(expires)}\nPreferred-Languages: en\n"
         f"Canonical: {asked.site.url('/.well-known/security.txt')}\n"
     )

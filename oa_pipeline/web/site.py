@@ -90,6 +90,11 @@ class Site:
             return self.store().url(key)
         return FILES + quoted(key)
 
+    def whole_object_url(self, key: str) -> str:
+        """The same with its host, for those who do not read it on a page of ours."""
+        url = self.object_url(key)
+        return self.url(url) if url.startswith("/") else url
+
     def picture_url(self, key: str) -> str:
         """Where a page shows a picture of the store: from us, as pages load nothing from other hosts."""
         return FILES + quoted(key)
@@ -108,11 +113,15 @@ class Site:
         """A repository on GitHub, as people visit it."""
         return f"{web_of(self.settings.github_api)}/{quote(repository)}"
 
+    @property
+    def repository_url(self) -> str:
+        """The source repository, as people visit it."""
+        return self.web_url(self.settings.repository)
+
     def blob_url(self, source: str, commit: str = "") -> str:
         """A source file on GitHub, as it is or as it was at a commit."""
-        at = quote(commit or "HEAD", safe="")
-        return f"https://github.com/{self.settings.repository}/blob/{at}/sources/{quote(source)}.json"
+        return f"{self.repository_url}/blob/{quote(commit or 'HEAD', safe='')}/sources/{quote(source)}.json"
 
     def edit_url(self, source: str) -> str:
         """Where a source file is edited."""
-        return f"https://github.com/{self.settings.repository}/edit/master/sources/{quote(source)}.json"
+        return f"{self.repository_url}/edit/master/sources/{quote(source)}.json"

@@ -23,14 +23,8 @@ def state_text(asked: Asked, lines: Iterable[Line]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, "excel-tab")
     writer.writerow(COLUMNS)
-    writer.writerows(_cells(line, lambda key: whole(asked, key)) for line in lines)
+    writer.writerows(_cells(line, asked.site.whole_object_url) for line in lines)
     return out.getvalue()
-
-
-def whole(asked: Asked, key: str) -> str:
-    """An object's address with its host."""
-    url = asked.site.object_url(key)
-    return asked.site.url(url) if url.startswith("/") else url
 
 
 def _cells(line: Line, address: Callable[[str], str]) -> tuple[object, ...]:

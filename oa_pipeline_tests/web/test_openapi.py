@@ -53,7 +53,7 @@ def test_the_document_is_valid(reader: FlaskClient) -> None:
     assert told["servers"] == [{"url": "https://site.example"}]
     names = [one["get"]["operationId"] for one in told["paths"].values()]
     assert len(names) == len(set(names))
-    assert document(LISTED, server="", repository="o/r")["servers"] == [{"url": "/"}]
+    assert document(LISTED, server="", contact="https://github.com/o/r")["servers"] == [{"url": "/"}]
 
 
 def test_a_document_that_is_wrong_would_be_seen(reader: FlaskClient) -> None:

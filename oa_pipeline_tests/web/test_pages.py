@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -237,3 +239,28 @@ def test_a_page_stays_small_and_is_sent_compressed(reader: FlaskClient) -> None:
         answer = reader.get(address, headers=BROWSER)
         assert answer.headers["Content-Encoding"] == "gzip"
         assert len(answer.data) < 60_000
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/", "/coverage/", "/sources/?q=nowhere", f"/sources/{SOURCE}", "/jobs/job-7-aaa"),
+        *("/.well-known/security.txt", "/openapi.json"),
+    ],
+)
+def test_all_that_leads_to_github_leads_to_the_one_that_the_settings_name(
+    site: Site, filled: Filled, address: str, tmp_path: Path
+) -> None:
+    settings = replace(
+        site.settings, github_api="https://git.example/api/v3", home=tmp_path, store=site.settings.store_location
+    )
+    text = create_app(site=replace(site, settings=settings)).test_client().get(address).text
+
+    assert "https://git.example/openaddresses/openaddresses" in text
+    assert "github.com" not in text
+
+
+def test_a_proposed_run_leads_to_its_pull_request(reader: FlaskClient, filled: Filled) -> None:
+    links = [one.attributes["href"] for one in page(reader, f"/runs/{filled.proposed}/").all("a")]
+
+    assert "https://github.com/openaddresses/openaddresses/pull/7" in links

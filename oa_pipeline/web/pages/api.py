@@ -40,8 +40,8 @@ def describe(one: Endpoint) -> dict[str, Any]:
 
 def openapi(asked: Asked) -> Answer:
     """The OpenAPI document."""
-    settings = asked.site.settings
-    return Answer(document(_described(), server=settings.public_url, repository=settings.repository))
+    site = asked.site
+    return Answer(document(_described(), server=site.settings.public_url, contact=site.repository_url))
 
 
 ENDPOINTS = (

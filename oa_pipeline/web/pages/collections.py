@@ -14,7 +14,6 @@ from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
 from ..facets import LAYER, chosen, facet
 from ..forms import csv_form, json_form
 from ..ordering import OTHER_PARTS, ordered_by, part_asked
-from ..state import whole
 
 LICENCES: Mapping[str, tuple[str, str]] = {
     "free": ("Freely shareable", "Use it for anything; name those who ask to be named, as its LICENSE.txt says."),
@@ -80,7 +79,7 @@ def collection(asked: Asked, found: Row) -> dict[str, Any]:
         "licence": "share-alike" if found["licence"] else "free",
         **{one: found[one] for one in same},
         "latest": asked.site.url(f"/latest/collections/{name}"),
-        "url": whole(asked, found["key"]),
+        "url": asked.site.whole_object_url(found["key"]),
     }
 
 

@@ -10,7 +10,7 @@ from ...ledger import builds, changes, sets, snapshot
 from ..catalogue import STATES, Standing
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link
 from ..forms import JSON, json_form, text_form
-from ..state import COLUMNS, LAYER, state_text, whole
+from ..state import COLUMNS, LAYER, state_text
 from .changes import KINDS, change
 from .collections import AREA_NAMES, RANKS, collection
 from .collections import LICENCES as LICENCE_WORDS
@@ -85,7 +85,7 @@ def index(asked: Asked) -> Answer:
     for one in builds.current_zips(ledger):
         if one["form"] == "zip" and one["layer"] == LAYER and one["size"] >= SMALLEST:
             collections.setdefault(one["area"], {})[one["licence"]] = {
-                "url": whole(asked, one["key"]),
+                "url": site.whole_object_url(one["key"]),
                 "content_length": one["size"],
                 "license": LICENCES[one["licence"]],
             }
@@ -96,8 +96,8 @@ def index(asked: Asked) -> Answer:
             "tileindex_url": site.url("/tiles/{lon}/{lat}.zip"),
             "licenses_url": site.url("/latest/licenses.json"),
             "latest_set_url": site.url(f"/sets/{complete['id']}.json") if complete else None,
-            **{f"{name}_url": whole(asked, f"{name.replace('_', '-')}.png") for name in RENDERED},
-            "render_geojson_url": whole(asked, "render-world.geojson"),
+            **{f"{name}_url": site.whole_object_url(f"{name.replace('_', '-')}.png") for name in RENDERED},
+            "render_geojson_url": site.whole_object_url("render-world.geojson"),
             "collections": collections,
         }
     )

@@ -74,8 +74,6 @@ def tilejson(asked: Asked) -> Answer:
     held = builds.artifact(asked.site.ledger(), TILES)
     if held is None:
         raise NotFound("There is no map yet", cure="it is made after the first set")
-    west, south, east, north = WORLD
-    location = asked.site.object_url(held["key"])
     return Answer(
         {
             "tilejson": "3.0.0",
@@ -83,13 +81,11 @@ def tilejson(asked: Asked) -> Answer:
             "description": "Every address, a dot each",
             "attribution": f'<a href="{asked.site.url("/licences/")}">OpenAddresses and its sources</a>',
             "scheme": "xyz",
-            "tiles": [
-                f"pmtiles://{asked.site.url(location) if location.startswith('/') else location}/{{z}}/{{x}}/{{y}}"
-            ],
+            "tiles": [f"pmtiles://{asked.site.whole_object_url(held['key'])}/{{z}}/{{x}}/{{y}}"],
             "vector_layers": [{"id": LAYER, "fields": {"number": "String", "street": "String", "unit": "String"}}],
             "minzoom": 0,
             "maxzoom": HIGHEST,
-            "bounds": [west, south, east, north],
+            "bounds": WORLD,
             "version": "1.0.0",
         }
     )

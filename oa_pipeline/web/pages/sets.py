@@ -30,8 +30,8 @@ from ..endpoints import (
     Parameter,
 )
 from ..forms import json_form, text_form
-from ..ordering import OTHER_PARTS, PAGE, older
-from ..state import COLUMNS, LAYER, state_text, whole
+from ..ordering import OTHER_PARTS, PAGE, PLACE, older
+from ..state import COLUMNS, LAYER, state_text
 
 PER = 25
 PER_MEMBERS = 100
@@ -152,7 +152,7 @@ def _rendered(asked: Asked, number: int) -> dict[str, str | None]:
         made = asked.site.store().exists(f"{folder}/render-world.png")
     except PublishError:
         made = False
-    return {name: whole(asked, f"{folder}/{file}") if made else None for name, file in RENDERED.items()}
+    return {name: asked.site.whole_object_url(f"{folder}/{file}") if made else None for name, file in RENDERED.items()}
 
 
 def _part(asked: Asked, ledger: Engine, number: int) -> tuple[Sequence[Row], tuple[Link, ...]]:
@@ -232,6 +232,7 @@ ENDPOINTS = (
         twins={"json": json_form()},
         parameters=(
             Parameter("past", "sets before the one of this number", Kind.INTEGER, default=0, most=LAST_NUMBER),
+            PLACE,
         ),
         result=(
             Field("sets", Kind.ARRAY, "this part of them: id, status, started_at, ended_at, total, outcomes, url"),

@@ -89,9 +89,7 @@ def done() -> Response:
         size = site.store().size(key)
     except MissingObject:
         abort(HTTPStatus.NOT_FOUND)
-    address = site.object_url(key)
-    if address.startswith("/"):
-        address = site.url(address)
+    address = site.whole_object_url(key)
     return _page("Uploaded", who=who, name=key.rpartition("/")[2], address=address, size=size, form=None)
 
 
