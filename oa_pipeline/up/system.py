@@ -72,17 +72,17 @@ class System:
 @contextlib.contextmanager
 def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
     """The system, ready to take runs. Everything that was started is gone when the block ends, however it ends."""
-    home = settings.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    home = made(settings.home.resolve(), "OA_HOME")
+    if "://" not in settings.store_location:
+        made(Path(settings.store_location), "OA_STORE")  # now, so that `oa doctor` finds it before the first run
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(home / "up.lock"))
-        port = free(settings.ui_port)
+        port, site_port = free(settings.ui_port), free(settings.web_port, "the public site", "OA_WEB_PORT")
         terminal.waiting("starting PostgreSQL")
         url = stack.enter_context(database(settings, home))
         code_socket = stack.enter_context(socket_folder(home)) / "code"
         dagster_home = home / "dagster"
         write_home(dagster_home, socket=code_socket, pull_request_slots=0)  # none reaches this machine
-        site_port = free(settings.web_port, "the public site", "OA_WEB_PORT")
         environment = child_environment(settings, home, url, dagster_home) | {
             "OA_UI_PORT": str(port),
             "OA_WEB_PORT": str(site_port),
@@ -195,6 +195,20 @@ def only_one(path: Path) -> Iterator[None]:
                 f"`oa up` already runs in {path.parent}", cure="stop that one, or set OA_HOME to another folder"
             ) from None
         yield
+
+
+def made(folder: Path, setting: str) -> Path:
+    """The folder, made where there is none. Raises SettingsError where that, or writing into it, is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        why = "" if os.access(folder, os.W_OK | os.X_OK) else "it may not be written to"
+    except FileExistsError:
+        why = "it is a file"
+    except OSError as error:
+        why = str(error.strerror)
+    if why:
+        raise SettingsError(f"{folder} cannot be used: {why}", cure=f"let {setting} name another folder")
+    return folder
 
 
 def secret_of_its_own(path: Path) -> str:

@@ -12,20 +12,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
 
+from oa_pipeline.errors import SettingsError
 from oa_pipeline.ledger import queries
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.orchestration import embedded
 from oa_pipeline.samples import install
 from oa_pipeline.settings import Settings
 from oa_pipeline.up.graphql import Webserver
-from oa_pipeline.up.system import child_environment
+from oa_pipeline.up.system import child_environment, running
+from oa_pipeline.up.terminal import Terminal
 from oa_pipeline_tests.ledger.life import counts_by_status
+from oa_pipeline_tests.processes import alive
 
 PROGRAM = (
     "import sys; from oa_pipeline.settings import Settings; from oa_pipeline.up import up; "
@@ -57,7 +62,7 @@ class Started:
     def said(self) -> str:
         return self.output.read_text()
 
-    def wait_for(self, what: str, seconds: float = 200) -> None:
+    def wait_for(self, what: str, seconds: float = 400) -> None:
         wait_until(lambda: what in self.said() or self.process.poll() is not None, seconds)
         assert what in self.said(), self.said()
 
@@ -91,12 +96,13 @@ def wait_until(true: Callable[[], Any], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def gone(processes: list[psutil.Process], seconds: float = 60) -> list[psutil.Process]:
+def gone(processes: list[psutil.Process], seconds: float = 120) -> list[psutil.Process]:
     """Those that still run when the time is over. psutil knows a process whose number was given to another."""
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    return alive
+    wait_until(lambda: not any(alive(process.pid) for process in processes), seconds)
+    return [process for process in processes if alive(process.pid) and process.is_running()]
 
 
+@pytest.mark.timeout(900)
 def test_once_processes_every_source_and_nothing_stays_behind(home: Path) -> None:
     samples = install(home / "repository")
     for file in samples.rglob("*.json"):  # a run is a process that imports Dagster: two tell as much as eight
@@ -106,7 +112,7 @@ def test_once_processes_every_source_and_nothing_stays_behind(home: Path) -> Non
         up.wait_for("processing 2 data sources")
         processes = up.below()
         assert len(processes) >= 7
-        up.process.wait(250)
+        up.process.wait(400)
         said = up.said()
         assert up.process.returncode == 0, said
     assert gone(processes) == []
@@ -148,6 +154,7 @@ def key(name: str) -> str:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
     home: Path, repository: Path, silent: str
 ) -> None:
@@ -165,7 +172,7 @@ def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
         hanging = webserver.launch(key("hangs"))
         answer = webserver.ask(BACKFILL, {"params": params})["launchPartitionBackfill"]
         assert answer["__typename"] == "LaunchBackfillSuccess", answer
-        wait_until(lambda: counts_by_status(engine).get("succeeded", 0) == 2, 120)
+        wait_until(lambda: counts_by_status(engine) == {"succeeded": 2, "running": 1}, 300)
         assert counts_by_status(engine) == {"succeeded": 2, "running": 1}
         latest = queries.latest_runs(engine, [key("a"), key("b")])
         tags = {
@@ -176,9 +183,10 @@ def test_a_backfill_runs_a_killed_run_is_seen_and_ctrl_c_ends_everything(
 
         # The process of the run that hangs is killed: it goes on under its own id, with a number of its own.
         first = queries.latest_runs(engine, [key("hangs")])[key("hangs")]
+        wait_until(lambda: connected(up.below(), silent), 120)
         (victim,) = connected(up.below(), silent)
         victim.kill()
-        wait_until(lambda: queries.latest_runs(engine, [key("hangs")])[key("hangs")]["id"] != first["id"], 90)
+        wait_until(lambda: queries.latest_runs(engine, [key("hangs")])[key("hangs")]["id"] != first["id"], 300)
         second = queries.latest_runs(engine, [key("hangs")])[key("hangs")]
         assert second["dagster_run_id"] == first["dagster_run_id"] == hanging
         former = queries.run(engine, first["id"])
@@ -208,7 +216,7 @@ def connected(processes: list[psutil.Process], address: str) -> list[psutil.Proc
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 def test_a_killed_up_leaves_no_process(home: Path, repository: Path) -> None:
     with started(home / "oa", OA_SOURCES=str(repository)) as up:
-        wait_until(lambda: (home / "oa/logs/daemon.log").exists() or up.process.poll() is not None, 120)
+        wait_until(lambda: (home / "oa/logs/daemon.log").exists() or up.process.poll() is not None, 240)
         processes = up.below()
         assert len(processes) >= 6, up.said()
         up.process.kill()
@@ -217,15 +225,28 @@ def test_a_killed_up_leaves_no_process(home: Path, repository: Path) -> None:
 
 def run(home: Path, **settings: str) -> tuple[int, str]:
     with started(home, **settings) as up:
-        up.process.wait(120)
+        up.process.wait(240)
         return up.process.returncode, up.said()
 
 
-def test_a_busy_port_is_said_before_anything_starts(home: Path) -> None:
+@pytest.mark.parametrize("setting", ["OA_UI_PORT", "OA_WEB_PORT"])
+def test_a_busy_port_is_said_before_anything_starts(home: Path, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, said = run(home / "oa", OA_UI_PORT=port)
-    assert (status, port in said, "OA_UI_PORT" in said) == (2, True, True)
+        status, said = run(home / "oa", **{setting: port})
+    assert (status, port in said, setting in said) == (2, True, True)
+    assert not (home / "oa/postgres").exists()
+
+
+@pytest.mark.parametrize("setting", ["OA_HOME", "OA_STORE"])
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_that_cannot_be_is_said_before_anything_starts(home: Path, setting: str, place: str) -> None:
+    (home / "file").touch()
+    settings = Settings(**{"home": home / "oa", "ui_port": 0, setting.removeprefix("OA_").lower(): home / place})
+    settings = replace(settings, store=str(settings.store))
+    with pytest.raises(SettingsError, match=setting) as refused, running(settings, Terminal(Console(quiet=True))):
+        pass
+    assert str(home / place) in str(refused.value)
     assert not (home / "oa/postgres").exists()
 
 
