@@ -30,8 +30,10 @@ __all__ = [
 # The same examples at every run, and no judgement of how fast this machine makes them.
 invention.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 invention.load_profile("tests")
-# A developer's own credentials, proxies, database, repository and data never reach a test, nor what it starts.
-FOREIGN = re.compile("(AWS|BOTO|CPL|DAGSTER|GDAL|GIT|GITHUB|OGR|PROJ)_|PG[A-Z]+$|.*_proxy$", re.IGNORECASE)
+# A developer's own settings, credentials, proxies, database, repository and data reach no test, nor what it starts.
+FOREIGN = re.compile(
+    "(AWS|BOTO|CPL|DAGSTER|GDAL|GIT|GITHUB|OA(?!_CHROMIUM)|OGR|PROJ)_|PG[A-Z]+$|.*_proxy$", re.IGNORECASE
+)
 NOBODYS = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")
 for foreign in [name for name in os.environ if FOREIGN.match(name)]:
     del os.environ[foreign]

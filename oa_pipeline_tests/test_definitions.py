@@ -69,15 +69,13 @@ def test_every_schedule_keeps_utc_so_that_no_night_is_skipped_or_done_twice_when
 
 def test_loading_them_is_light() -> None:
     code = (
-        "import json, os, sys, oa_pipeline.definitions; t = os.times(); "
-        "print(json.dumps([t.user + t.system, [m for m in sys.argv[1].split() if m in sys.modules]]))"
+        "import json, sys, dagster; had = len(sys.modules); import oa_pipeline.definitions; "
+        "print(json.dumps([len(sys.modules) - had, [m for m in sys.argv[1].split() if m in sys.modules]]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, " ".join(HEAVY)], capture_output=True, text=True, check=True, timeout=120
-    )
-    seconds, heavy = json.loads(done.stdout)
+    done = subprocess.run([sys.executable, "-c", code, " ".join(HEAVY)], capture_output=True, text=True, check=True)
+    more, heavy = json.loads(done.stdout)
     assert heavy == []
-    assert seconds < 4, "CPU seconds to load the definitions"
+    assert more < 800, "modules to load the definitions, besides Dagster's own"
 
 
 def test_no_setting_is_shown_in_the_resources_configuration() -> None:
