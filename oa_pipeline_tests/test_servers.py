@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -14,6 +16,7 @@ import pytest
 
 from .certificates import Authority
 from .servers import Liar, Request, Response, answer, drip, endless, hang, nobody, reset, serve
+from .web.serving import free_port
 
 
 def get(url: str) -> bytes:
@@ -86,6 +89,17 @@ def test_a_hanging_answer_says_nothing_more() -> None:
         with pytest.raises(TimeoutError):
             connection.getresponse().read()
         connection.close()
+
+
+def test_a_port_that_is_free_stays_so_until_its_own_server_listens_there() -> None:
+    port = free_port()
+    assert port not in {free_port() for _ in range(50)}
+    with socket.socket() as asking:
+        assert asking.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+    with pytest.raises(OSError, match="in use"), socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port), 60):
+        pass
 
 
 def test_tls_is_spoken_with_the_certificate_given(tmp_path: Path) -> None:
