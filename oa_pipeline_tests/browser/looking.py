@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 360, "height": 740}
-SECONDS = 20
+SECONDS = 90
 MOST_STOPS = 400
 SCROLLERS = 10  # stops that the browser adds: what can be scrolled
 AXE = "async rules => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations"

@@ -14,6 +14,8 @@ from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.web.filled import Filled, fill
 from oa_pipeline_tests.web.serving import served
 
+from .looking import SECONDS
+
 SOON = 5_000  # milliseconds between two looks
 
 
@@ -44,7 +46,9 @@ def going(chromium: str, server: str, ledger_template: str) -> Iterator[Going]:
 def page(browser: Browser) -> Iterator[Page]:
     """With a clock that stands until it is moved."""
     made = browser.new_page()
-    made.clock.install()
+    made.set_default_timeout(SECONDS * 1000)
+    made.clock.install(time=0)
+    made.clock.pause_at(1000)  # installed alone, it goes on like any other
     yield made
     made.close()
 
@@ -111,10 +115,11 @@ def test_a_site_that_is_away_is_asked_less_often(going: Going, at_work: str, pag
 
     def looks_after(milliseconds: int, expected: int) -> int:
         page.clock.run_for(milliseconds)
-        for _ in range(200):
+        for _ in range(1000):
             page.wait_for_timeout(20)
             if len(failed) == asked.count(at_work) >= expected:
                 break
+        page.evaluate("() => fetch('/robots.txt')")  # by then the page knows of its own failure, and waits again
         return asked.count(at_work)
 
     looks = ((1, 1), (1, 1), (1, 2), (2, 2), (2, 3))
