@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..errors import OAError, SettingsError
 from ..settings import Settings
+from ..text import one_line
 from .caching import Versions, respond
 from .endpoints import Cache, Endpoint, Form, twin_path
-from .errors import SAID, of_http, of_ours, worded
+from .errors import SAID, of_body, of_http, of_ours, worded
 from .headers import harden
 from .health import health
 from .hook import LARGEST_BODY, hook
+from .oddities import leave_out
 from .pages import BLUEPRINTS, ENDPOINTS, NAVIGATION
 from .rendering import STATIC
 from .robots import ENDPOINTS as FOR_ROBOTS
@@ -62,7 +65,9 @@ def create_app(settings: Settings | None = None, *, site: Site | None = None) ->
         add(app, site, versions, endpoint)
     app.add_url_rule("/static/<name>", "static", static)
     app.add_url_rule("/favicon.ico", "favicon", partial(static, asset("icon.svg")))
+    app.before_request(lambda: leave_out(request.environ))
     app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(ParseException, of_body)
     app.register_error_handler(OAError, of_ours)
     app.register_error_handler(Exception, _unforeseen)
     app.after_request(lambda response: harden(response, settings))
@@ -123,7 +128,7 @@ def _for_maintainers(settings: Settings) -> tuple[Blueprint, ...]:
 
 def _unforeseen(error: Exception) -> Response:
     """A mistake of ours: what it was stands in the log, and nowhere else."""
-    log.error("%s %s", request.method, request.path, exc_info=error)
+    log.error("%s %s", request.method, one_line(request.path), exc_info=error)
     if current_app.testing:
         raise error
     return worded(HTTPStatus.INTERNAL_SERVER_ERROR, SAID[HTTPStatus.INTERNAL_SERVER_ERROR])

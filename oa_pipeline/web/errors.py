@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import OAError
 from .endpoints import BadRequest, NotFound
 from .limits import TooMany
+from .unreadable import told
 
 SECONDS_DOWN = 10
 SAID = {
@@ -30,6 +31,11 @@ def of_http(error: HTTPException) -> Response:
             if name.lower() == "allow":
                 response.headers[name] = value
     return response
+
+
+def of_body(error: Exception) -> Response:
+    """An error in how the body was sent, which was found when it was read. Its connection is not used again."""
+    return worded(*told(error))
 
 
 def of_ours(error: OAError) -> Response:

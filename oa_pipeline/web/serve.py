@@ -32,6 +32,10 @@ class Site(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": SECONDS,
             "limit_request_line": 4094,
             "limit_request_fields": 60,
+            # No header has a say in what was asked for, not from a proxy on this host either: see OA_PROXIES.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "accesslog": None,
             "errorlog": "-",
             "control_socket_disable": True,

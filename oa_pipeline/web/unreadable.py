@@ -1,4 +1,7 @@
-"""Answers to requests that cannot be read, before there is any: in the shape of all other errors, with all headers."""
+"""Answers to requests that cannot be read, before there is any: in the shape of all other errors, with all headers.
+
+Of a body in chunks the application finds that out itself, in the middle: it asks for the same words, see `told`.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +45,16 @@ OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.C
 ANY = (HTTPStatus.BAD_REQUEST, "The request cannot be read.", "see RFC 9112 for how requests are written")
 
 
+def told(error: Exception) -> tuple[HTTPStatus, str, str]:
+    """The status, what was wrong, and what to do."""
+    return next((said for kind, said in KNOWN.items() if isinstance(error, kind)), ANY)
+
+
 def unreadable(error: Exception, settings: Settings) -> bytes | None:
     """The whole answer, which ends the connection; None where the error is not of the request."""
     if not isinstance(error, errors.ParseException) or isinstance(error, OURS):
         return None
-    status, message, detail = next((said for kind, said in KNOWN.items() if isinstance(error, kind)), ANY)
+    status, message, detail = told(error)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
     body = json_text({"error": {"code": code, "message": message, "detail": detail}}).encode()
     headers = {
