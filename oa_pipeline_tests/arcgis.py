@@ -243,6 +243,7 @@ def serving(layer: Layer) -> Iterator[Served]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A client that was killed is no news; anything else is."""

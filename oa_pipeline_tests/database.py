@@ -91,7 +91,7 @@ def temporary(server: str, template: str) -> Iterator[str]:
     url = named(server, name)
     if free:
         former, shape = free.pop()
-        _execute(server, f"ALTER DATABASE {former} RENAME TO {name}")
+        _execute(server, _OTHERS_OF.format(former), f"ALTER DATABASE {former} RENAME TO {name}")
     else:
         create(server, name, template)
         shape = _shape(url)
@@ -125,9 +125,10 @@ WHERE schemaname = 'oa' AND relname <> 'alembic_version' AND EXISTS (
 """
 _RESTART = "SELECT count(setval(seqrelid::regclass, seqstart, false)) FROM pg_sequence WHERE seqrelid >= 16384"
 _OTHERS = """
-SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+_OTHERS_OF = "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity WHERE datname = '{}'"
 
 
 def _shape(url: str) -> str:
@@ -151,9 +152,10 @@ def _empty(url: str, shape: str) -> bool:
         return False
 
 
-def _execute(server: str, statement: str) -> None:
+def _execute(server: str, *statements: str) -> None:
     with _connected(server) as connection:
-        connection.execute(sa.text(statement))
+        for statement in statements:
+            connection.execute(sa.text(statement))
 
 
 @contextmanager

@@ -65,6 +65,7 @@ Handler = Callable[[Request], Response]
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # where many ask at once, none is to ask again a second later
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients under test hang up; that is no news."""

@@ -34,10 +34,11 @@ print(json.dumps(said))
 """
 
 
-def private_mounts() -> list[str]:
+def private_mounts(folder: Path) -> list[str]:
     """A command that has mounts of its own, which end with it; empty where that cannot be had."""
+    mount = ["mount", "-t", "tmpfs", "none", str(folder)]
     for more in (["-m"], ["-Urm"]):
-        if UNSHARE and subprocess.run([UNSHARE, *more, "true"], capture_output=True, check=False).returncode == 0:
+        if UNSHARE and subprocess.run([UNSHARE, *more, *mount], capture_output=True, check=False).returncode == 0:
             return [UNSHARE, *more]
     return []
 
@@ -47,11 +48,11 @@ def private_mounts() -> list[str]:
     [pytest.param("256k", 20_000, id="downloaded"), pytest.param("1400k", 30_000, id="converted")],
 )
 def test_a_full_disk_is_named_and_is_nobodys_fault_but_ours(tmp_path: Path, size: str, rows: int) -> None:
-    command = private_mounts()
-    if not command:
-        pytest.skip("no file system can be mounted here")
     disk = tmp_path / "disk"
     disk.mkdir()
+    command = private_mounts(disk)
+    if not command:
+        pytest.skip("no file system can be mounted here")
     with publisher(tmp_path / "repository") as published:
         published.add("town", csv(rows))
         source = tmp_path / "repository/sources/xx/town.json"
