@@ -15,7 +15,7 @@ from oa_pipeline.cli import doctor as command
 def oa_doctor(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **settings}
     asked = [sys.executable, "-m", "oa_pipeline", "doctor", *arguments]
-    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=False, timeout=240)
 
 
 def test_what_is_wrong_stands_beside_its_cure_and_ends_with_one(tmp_path: Path) -> None:

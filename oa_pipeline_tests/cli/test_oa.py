@@ -19,7 +19,7 @@ CSV = "lon,lat,n,s\n-122.1,37.5,1,Main St\n"
 
 def oa(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OA_", "DAGSTER_"))} | environment
-    return subprocess.run([*OA, *map(str, arguments)], capture_output=True, text=True, env=env, timeout=120)
+    return subprocess.run([*OA, *map(str, arguments)], capture_output=True, text=True, env=env, timeout=240)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from oa_pipeline.cli import oa; oa(['--help'], standalone_mode=False); print(sorted(sys.modules))"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert "process-one" in said.stdout
     for heavy in ("polars", "numpy", "pyarrow", "pyogrio", "shapely", "dagster", "sqlalchemy", "boto3", "requests"):

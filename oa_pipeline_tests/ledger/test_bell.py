@@ -14,7 +14,7 @@ def test_an_offer_wakes_who_listens(engine: sa.Engine) -> None:
     assert bell.heard()  # what was offered before it listened
     assert not bell.heard()
     assignments.offer(engine, Assignment("a"))
-    assert select.select([bell.fileno()], [], [], 30)[0]
+    assert select.select([bell.fileno()], [], [], 120)[0]
     assert bell.heard()
     assert not bell.heard()
     bell.close()
@@ -27,10 +27,10 @@ def test_a_cut_connection_is_opened_again_and_says_so(engine: sa.Engine) -> None
     with engine.begin() as connection:
         connection.execute(sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
     while not bell.heard():  # first what the server says of it, then the end
-        assert select.select([bell.fileno()], [], [], 30)[0]
+        assert select.select([bell.fileno()], [], [], 120)[0]
     assert bell.fileno() is None
     assert bell.heard()
     assignments.offer(engine, Assignment("a"))
-    assert select.select([bell.fileno()], [], [], 30)[0]
+    assert select.select([bell.fileno()], [], [], 120)[0]
     assert bell.heard()
     bell.close()

@@ -42,7 +42,7 @@ def test_a_deadlock_repeats_the_whole_transaction(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE oa.t (id int primary key, n int)"))
         connection.execute(sa.text("INSERT INTO oa.t VALUES (1, 0), (2, 0)"))
-    meet = threading.Barrier(2, timeout=20)
+    meet = threading.Barrier(2, timeout=120)
     tries: list[int] = []
 
     def add(first: int, second: int) -> None:

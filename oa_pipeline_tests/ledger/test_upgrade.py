@@ -41,7 +41,7 @@ def test_a_second_upgrade_changes_nothing(database: str) -> None:
 def test_two_processes_at_once_make_one_schema(empty_database: str) -> None:
     code = "import sys; from oa_pipeline.ledger.upgrade import upgrade; upgrade(sys.argv[1])"
     both = [subprocess.Popen([sys.executable, "-c", code, empty_database], stderr=subprocess.PIPE) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1].decode() for process in both]
+    errors = [process.communicate(timeout=240)[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     assert tables(empty_database) == TABLES
 
@@ -76,7 +76,7 @@ def test_a_held_lock_is_given_up_after_seconds_and_leaves_the_schema_as_it_was(e
         other.execute(sa.text("CREATE TABLE oa.runs (id int)"))
         thread = threading.Thread(target=attempt)
         thread.start()
-        thread.join(60)
+        thread.join(120)
         assert failure, "the migration went through, or waited on"
         other.rollback()
     assert "timeout" in str(failure[0])

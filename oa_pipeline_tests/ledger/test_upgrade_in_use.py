@@ -51,7 +51,7 @@ def known(url: str) -> sa.MetaData:
 
 def lock_awaited(url: str) -> None:
     """Returns once somebody waits for a lock."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     with ledger_engine(url).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         while not connection.scalar(sa.text(WAITING)):
             assert time.monotonic() < until
@@ -92,7 +92,7 @@ def test_a_long_reader_ends_the_upgrade_and_not_the_other_readers(older: str, ta
         lock_awaited(older)
         with reader(older, table):  # queued behind the upgrade until that gives up, and served then
             pass
-        thread.join(60)
+        thread.join(120)
         assert first.scalar(sa.text(f"SELECT count(*) FROM oa.{table}")) == 0
     assert "timeout" in str(failure[0])
     assert version(older) == left_at  # the migrations before the one that met the reader are there as a whole

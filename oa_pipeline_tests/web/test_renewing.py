@@ -54,7 +54,7 @@ def test_what_is_no_longer_fresh_is_shown_once_more_and_made_anew(
     aged(own, FRESH + 1)
 
     assert lines(own_reader) == 1
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while lines(own_reader) == 1:
         assert time.monotonic() < until, "it was not made anew"
         time.sleep(0.02)
@@ -78,7 +78,7 @@ def test_each_address_is_made_once_at_a_time_and_a_failure_hurts_nobody(tmp_path
     renewing, made, may = Renewing(), [], threading.Event()
 
     def slow() -> None:
-        may.wait(30)
+        may.wait(120)
         made.append(1)
 
     def bad() -> None:
@@ -90,6 +90,6 @@ def test_each_address_is_made_once_at_a_time_and_a_failure_hurts_nobody(tmp_path
     renewing.begin("c", lambda: 1 // 0)
     may.set()
     for one in [one for one in threading.enumerate() if one.name == "renewing"]:
-        one.join(30)
+        one.join(120)
     assert made == [1]
     assert renewing._at_work == set()

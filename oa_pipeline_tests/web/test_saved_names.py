@@ -74,9 +74,9 @@ def test_no_name_in_the_ledger_breaks_out_of_the_header(site: Site, closed: Site
         expected = disposition(key, mine)
         stored(closed, key, expected)
         sent = from_folder.get(stored(site, key))
-        lent = requests.get(from_closed.get(f"/files/{key}").headers["Location"], timeout=20)
+        lent = requests.get(from_closed.get(f"/files/{key}").headers["Location"], timeout=60)
         led = from_public.get(f"/files/{key}").headers["Location"]
-        found = requests.get(led, timeout=20)
+        found = requests.get(led, timeout=60)
 
         assert names(expected)[1] == f"{mine}.parquet", title
         assert sent.headers.get_all("Content-Disposition") == [expected], title
@@ -91,7 +91,7 @@ def test_a_closed_bucket_says_the_name_of_what_it_keeps_without_one(closed: Site
     reader = visitor(closed)
     address = stored(closed, f"runs/{numbers['plain']}/output.txt")
 
-    got = requests.get(reader.get(address).headers["Location"], timeout=20)
+    got = requests.get(reader.get(address).headers["Location"], timeout=60)
     asked = unquote(reader.head(address).headers["Location"])
 
     assert got.headers["Content-Disposition"] == f"attachment; filename={MINE}-log.txt"
@@ -173,7 +173,7 @@ def test_a_closed_bucket_lends_its_files_without_a_database(closed: Site) -> Non
     away = Site(replace(closed.settings, database_url=NOWHERE))
     address = stored(away, "pr/77/cache.csv")
 
-    lent = requests.get(visitor(away).get(address).headers["Location"], timeout=20)
+    lent = requests.get(visitor(away).get(address).headers["Location"], timeout=60)
 
     assert (lent.status_code, lent.content) == (200, BODY)
     assert lent.headers["Content-Disposition"] == "attachment; filename=cache.csv"

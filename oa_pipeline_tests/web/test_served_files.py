@@ -33,7 +33,7 @@ def site(serve: Callable[..., Served], engine: sa.Engine, tmp_path: Path) -> Ser
 
 def test_a_download_is_whole_in_parts_and_broken_off(site: Served) -> None:
     body = hashlib.shake_128(b"seed").digest(SIZE)
-    connection = http.client.HTTPConnection(site.host, site.port, timeout=60)
+    connection = http.client.HTTPConnection(site.host, site.port, timeout=120)
 
     def ask(address: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
         connection.request(method, address, headers=headers)
@@ -56,10 +56,10 @@ def test_a_download_is_whole_in_parts_and_broken_off(site: Served) -> None:
     connection.close()
 
     for _ in range(20):
-        with socket.create_connection((site.host, site.port), 60) as leaving:
+        with socket.create_connection((site.host, site.port), 120) as leaving:
             leaving.sendall(f"GET {address} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert leaving.recv(100).startswith(b"HTTP/1.1 200")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while held(site, "alameda.zip"):
         assert time.monotonic() < until, "files stay open after their readers have left"
         time.sleep(0.05)

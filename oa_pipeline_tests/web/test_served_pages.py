@@ -16,7 +16,7 @@ from .filled import SOURCE, fill
 
 
 def ask(site: Served, address: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection(site.host, site.port, timeout=60)
+    connection = http.client.HTTPConnection(site.host, site.port, timeout=120)
     connection.request(method, address, headers=headers)
     answer = connection.getresponse()
     body = answer.read()

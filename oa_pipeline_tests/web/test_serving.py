@@ -78,7 +78,7 @@ def test_of_a_thousand_deliveries_none_is_lost_or_doubled(site: Served, engine: 
 
 def request(site: Served, head: str, chunks: list[bytes]) -> bytes:
     """The answer's first bytes; what is sent on after it may be cut off."""
-    with socket.create_connection((site.host, site.port), 30) as held:
+    with socket.create_connection((site.host, site.port), 120) as held:
         held.sendall(head.replace("\n", "\r\n").encode())
         try:
             for chunk in chunks:
@@ -132,7 +132,7 @@ def test_recorded_deliveries_are_replayed_and_twice_is_once(site: Served, engine
 
 
 def test_an_answer_repeats_no_secret_and_names_no_framework(site: Served) -> None:
-    connection = http.client.HTTPConnection(site.host, site.port, timeout=30)
+    connection = http.client.HTTPConnection(site.host, site.port, timeout=120)
     connection.request("POST", "/hook", PULL, {"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=x"})
     answer = connection.getresponse()
     said = str(answer.getheaders()) + answer.read().decode()

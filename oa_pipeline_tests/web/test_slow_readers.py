@@ -30,7 +30,7 @@ HELD = 150  # connections; at two seconds for each, one after the other, they wo
 
 
 def connected(site: Served) -> socket.socket:
-    return socket.create_connection((site.host, site.port), 60)
+    return socket.create_connection((site.host, site.port), 120)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def hasty(server: str, ledger_template: str) -> Iterator[Served]:
 def test_more_stalled_connections_than_threads_leave_the_site_to_others(hasty: Served, beginning: bytes) -> None:
     with ExitStack() as held:
         stalled = [
-            held.enter_context(socket.create_connection((hasty.host, hasty.port), 60)) for _ in range(3 * THREADS)
+            held.enter_context(socket.create_connection((hasty.host, hasty.port), 120)) for _ in range(3 * THREADS)
         ]
         for one in stalled:
             one.sendall(beginning)
