@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ..errors import PublishError
 from ..text import clean_text
 from .engine import in_transaction
-from .queries import Row
+from .reading import Row, row, rows
 from .tables import BuildStatus, artifacts, builds, tiles, zips
 
 BLOCK = 500  # rows a statement
@@ -174,48 +174,40 @@ def last_published(engine: sa.Engine, kind: str) -> Row | None:
         .order_by(builds.c.id.desc())
         .limit(1)
     )
-    found = _rows(engine, query)
-    return found[0] if found else None
+    return row(engine, query)
 
 
 def newest(engine: sa.Engine, kind: str) -> Row | None:
     """The build of this kind that began last, however it stands."""
-    found = _rows(engine, sa.select(builds).where(builds.c.kind == kind).order_by(builds.c.id.desc()).limit(1))
-    return found[0] if found else None
+    return row(engine, sa.select(builds).where(builds.c.kind == kind).order_by(builds.c.id.desc()).limit(1))
 
 
 def failed_since(engine: sa.Engine, moment: datetime, limit: int = 20) -> list[Row]:
     """The newest builds, as far as they have failed since then."""
     newest_ones = sa.select(builds).order_by(builds.c.id.desc()).limit(limit).subquery()
     failed = newest_ones.c.status == BuildStatus.FAILED.value
-    return _rows(engine, sa.select(newest_ones).where(failed, newest_ones.c.ended_at >= moment))
+    return rows(engine, sa.select(newest_ones).where(failed, newest_ones.c.ended_at >= moment))
 
 
 def current_zips(engine: sa.Engine) -> list[Row]:
     """The regional files that are current, with the build they are of."""
     order = (zips.c.area, zips.c.licence, zips.c.form.desc(), zips.c.layer)
-    return _rows(engine, sa.select(zips).where(zips.c.is_current).order_by(*order))
+    return rows(engine, sa.select(zips).where(zips.c.is_current).order_by(*order))
 
 
 def current_tiles(engine: sa.Engine) -> list[Row]:
     """The tiles that are current, from south to north."""
-    return _rows(engine, sa.select(tiles).order_by(tiles.c.lat, tiles.c.lon))
+    return rows(engine, sa.select(tiles).order_by(tiles.c.lat, tiles.c.lon))
 
 
 def tile(engine: sa.Engine, lon: int, lat: int) -> Row | None:
     """The current tile of which this is the south-western corner."""
-    found = _rows(engine, sa.select(tiles).where(tiles.c.lon == lon, tiles.c.lat == lat))
-    return found[0] if found else None
+    return row(engine, sa.select(tiles).where(tiles.c.lon == lon, tiles.c.lat == lat))
 
 
 def artifact(engine: sa.Engine, name: str) -> Row | None:
     """The current file of this name."""
-    found = _rows(engine, sa.select(artifacts).where(artifacts.c.name == name))
-    return found[0] if found else None
-
-
-def _rows(engine: sa.Engine, query: sa.Select[Any]) -> list[Row]:
-    return in_transaction(engine, lambda c: [dict(r) for r in c.execute(query).mappings()])
+    return row(engine, sa.select(artifacts).where(artifacts.c.name == name))
 
 
 def end_as_published(connection: sa.Connection, build: int, facts: Mapping[str, Any], now: datetime) -> bool:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from .builds import Artifact, end_as_published, put
 from .engine import in_transaction
+from .partitions import in_the_repository
 from .reading import Row, row, rows
 from .tables import SetStatus, artifacts, coverage_areas, coverage_sources, partitions, sets
 
@@ -54,11 +55,7 @@ class SourceRow:
 def declared(engine: sa.Engine) -> list[Row]:
     """Of every data source of addresses in the repository: `key`, `source`, `first`, `coverage`, `digest`; by key."""
     columns = (partitions.c[name] for name in ("key", "source", "first", "coverage", "digest"))
-    query = (
-        sa.select(*columns)
-        .where(partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None), partitions.c.layer == LAYER)
-        .order_by(partitions.c.key)
-    )
+    query = sa.select(*columns).where(*in_the_repository(), partitions.c.layer == LAYER).order_by(partitions.c.key)
     return rows(engine, query)
 
 

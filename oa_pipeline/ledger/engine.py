@@ -29,7 +29,8 @@ LONGEST_PAUSE = 15.0
 PLANNED = "-c timezone=UTC -c random_page_cost=1.1 -c jit=off"
 OPTIONS = f"-c statement_timeout=60000 -c lock_timeout=10000 {PLANNED}"
 # Pages read, and somebody waits for them: what takes longer is not worth it, they have an older copy to show.
-READER_OPTIONS = f"-c statement_timeout=2000 -c lock_timeout=500 -c default_transaction_read_only=on {PLANNED}"
+READER_SECONDS = 2  # the least that libpq takes for connecting
+READER_OPTIONS = f"-c lock_timeout=500 -c default_transaction_read_only=on {PLANNED}"
 OUTAGE_SECONDS = 60.0
 
 
@@ -76,17 +77,17 @@ def _reader(url: str, pid: int) -> sa.Engine:
         url,
         pool_size=4,
         max_overflow=4,
-        pool_timeout=2,
+        pool_timeout=READER_SECONDS,
         pool_recycle=300,
         pool_pre_ping=True,
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         connect_args={
-            "connect_timeout": 2,  # the least that libpq takes
+            "connect_timeout": READER_SECONDS,
             "application_name": "oa_web",
             "keepalives_idle": 60,
-            "tcp_user_timeout": 4_000,
-            "options": READER_OPTIONS,
+            "tcp_user_timeout": 2000 * READER_SECONDS,
+            "options": f"-c statement_timeout={1000 * READER_SECONDS} {READER_OPTIONS}",
         },
     )
     return engine.execution_options(outage_seconds=0.0)

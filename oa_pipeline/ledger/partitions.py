@@ -51,11 +51,14 @@ class Declared:
         )
 
 
+def in_the_repository() -> tuple[sa.ColumnElement[bool], ...]:
+    """What holds of a data source of the default branch that has not been removed."""
+    return partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)
+
+
 def known(engine: sa.Engine) -> dict[str, str]:
-    """Digest by key of every data source of the default branch that has not been removed."""
-    query = sa.select(partitions.c.key, partitions.c.digest).where(
-        partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)
-    )
+    """Digest by key of every data source that is in the repository now."""
+    query = sa.select(partitions.c.key, partitions.c.digest).where(*in_the_repository())
     return in_transaction(engine, lambda c: {r.key: r.digest for r in c.execute(query)})
 
 

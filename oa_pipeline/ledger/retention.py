@@ -18,10 +18,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from .engine import in_transaction
+from .jobs import OPEN
 from .reading import rows
 from .tables import (
     BuildStatus,
-    JobStatus,
     RunStatus,
     SetStatus,
     artifacts,
@@ -42,7 +42,7 @@ _run, _good, _asked = runs.alias("run"), runs.alias("good"), runs.alias("asked")
 
 OLD = "neither young nor its month's last good result"
 QUIET = "of a pull request that has been quiet"
-OPEN_JOBS = (JobStatus.WAITING.value, JobStatus.PENDING.value, JobStatus.FAILING.value)
+OPEN_JOBS = tuple(sorted(status.value for status in OPEN))
 
 
 @dataclass(frozen=True, slots=True)

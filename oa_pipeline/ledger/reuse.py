@@ -104,9 +104,3 @@ def mark_merged(engine: sa.Engine, pull_request: int, head_sha: str) -> int:
         .values(merged=merged)
     )
     return in_transaction(engine, lambda c: c.execute(change).rowcount)
-
-
-def mark_job(engine: sa.Engine, job_id: str, merged: bool | None) -> bool:
-    """Records of one job, as of a push, whether its commit is in the default branch. False where there is none."""
-    change = sa.update(jobs).where(jobs.c.id == job_id).values(merged=merged)
-    return in_transaction(engine, lambda c: c.execute(change).rowcount == 1)

@@ -14,7 +14,7 @@ from ..errors import OAError
 from ..text import clean_text
 from .engine import in_transaction
 from .reading import Row, row, rows
-from .tables import SetStatus, Step, runs, set_members, sets
+from .tables import Outcome, SetStatus, Step, runs, set_members, sets
 
 BLOCK = 1000  # members a statement
 UNKNOWN_SECONDS = 60.0  # of work, where no member's is known
@@ -232,7 +232,7 @@ def _most_first(counts: Mapping[str, int]) -> dict[str, int]:
 
 def hosts(engine: sa.Engine, number: int) -> list[Row]:
     """The publishers' hosts with a failed member: host, how many have `ended`, how many of them `failed`."""
-    failed = set_members.c.outcome == "failed"
+    failed = set_members.c.outcome == Outcome.FAILED.value
     query = (
         sa.select(
             set_members.c.host,

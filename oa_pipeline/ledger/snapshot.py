@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from .partitions import in_the_repository
 from .reading import Row, records, rows
 from .tables import RunStatus, partitions, pointers, runs, set_members
 
@@ -58,7 +59,7 @@ def runs_to_date(engine: sa.Engine, *, layer: str | None = None) -> list[Row]:
         sa.select(runs, partitions.c.first)
         .join(pointers, pointers.c.run_id == runs.c.id)
         .join(partitions, partitions.c.key == pointers.c.key)
-        .where(*_in_the_repository())
+        .where(*in_the_repository())
         .order_by(pointers.c.key)
     )
     if layer is not None:
@@ -78,7 +79,7 @@ def state_to_date(engine: sa.Engine) -> list[Row]:
         .select_from(partitions)
         .outerjoin(pointers, pointers.c.key == partitions.c.key)
         .outerjoin(runs, runs.c.id == sa.func.coalesce(pointers.c.run_id, _newest_ended()))
-        .where(*_in_the_repository())
+        .where(*in_the_repository())
         .order_by(partitions.c.key)
     )
     return rows(engine, query)
@@ -123,7 +124,7 @@ def lines_to_date(engine: sa.Engine, layer: str) -> list[Line]:
         .outerjoin(pointers, pointers.c.key == partitions.c.key)
         .join(runs, runs.c.id == sa.func.coalesce(pointers.c.run_id, _newest_ended()))
         .outerjoin(MAKER, MAKER.c.id == _made_by(runs))
-        .where(*_in_the_repository(), partitions.c.layer == layer, partitions.c.first)
+        .where(*in_the_repository(), partitions.c.layer == layer, partitions.c.first)
         .order_by(partitions.c.source.collate("C"))
     )
     return records(engine, query, Line)
@@ -165,10 +166,6 @@ def _ended_in_set(set_id: int, *columns: sa.Column[Any]) -> sa.Subquery:
         .order_by(runs.c.key, runs.c.id.desc())
         .subquery("ended")
     )
-
-
-def _in_the_repository() -> tuple[sa.ColumnElement[bool], ...]:
-    return partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)
 
 
 def _identity() -> tuple[sa.Column[Any], ...]:

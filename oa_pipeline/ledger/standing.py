@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 
+from .partitions import in_the_repository
 from .reading import Row, rows
 from .tables import RunStatus, partitions, pointers, runs
 
@@ -48,7 +49,7 @@ def standing(engine: sa.Engine, *, source: str | None = None) -> list[Row]:
         .outerjoin(pointers, pointers.c.key == partitions.c.key)
         .outerjoin(good, good.c.id == pointers.c.run_id)
         .outerjoin(newest, sa.true())
-        .where(partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None))
+        .where(*in_the_repository())
         .order_by(partitions.c.key)
     )
     return rows(engine, query if source is None else query.where(partitions.c.source == source))

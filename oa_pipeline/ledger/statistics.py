@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from .partitions import in_the_repository
 from .reading import Row, row, rows
 from .tables import RunStatus, SetStatus, partitions, pointers, runs, set_members, sets
 
@@ -127,7 +128,7 @@ def index_numbers(engine: sa.Engine) -> dict[str, Any]:
         .select_from(partitions)
         .outerjoin(pointers, pointers.c.key == partitions.c.key)
         .outerjoin(runs, runs.c.id == pointers.c.run_id)
-        .where(*_in_the_repository())
+        .where(*in_the_repository())
         .subquery()
     )
     done = here.c.ended_at.is_not(None)
@@ -167,7 +168,7 @@ def problems_to_date(engine: sa.Engine) -> dict[str, int]:
         sa.select(why, sa.func.count().label("count"))
         .select_from(partitions)
         .join(newest, sa.true())
-        .where(*_in_the_repository(), newest.c.status.not_in(GOOD))
+        .where(*in_the_repository(), newest.c.status.not_in(GOOD))
         .group_by(why)
         .order_by(sa.desc("count"), why)
     )
@@ -188,7 +189,3 @@ def newest_event(engine: sa.Engine) -> str:
     found = row(engine, query)
     assert found is not None
     return " ".join("" if value is None else str(value) for value in found.values())
-
-
-def _in_the_repository() -> tuple[sa.ColumnElement[bool], ...]:
-    return partitions.c.removed_at.is_(None), partitions.c.pull_request.is_(None)

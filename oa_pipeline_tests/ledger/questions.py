@@ -117,7 +117,6 @@ QUESTIONS: Mapping[str, Question] = {
     "reuse.result_for_job": q(lambda e: reuse.result_for_job(e, WANTED, now=NOW)),
     "reuse.result_of_merge": q(lambda e: reuse.result_of_merge(e, KEY, WANTED, now=NOW)),
     "reuse.mark_merged": q(lambda e: reuse.mark_merged(e, data.PULL_REQUEST, "f" * 40)),
-    "reuse.mark_job": q(lambda e: reuse.mark_job(e, data.JOB, True)),
     "runs.open_run": q(lambda e: runs.open_run(e, Opening(KEY), now=NOW)),
     "runs.beat": q(lambda e: runs.beat(e, TICKET, now=NOW)),
     "runs.end_run": q(lambda e: runs.end_run(e, TICKET, Ending(RunStatus.SUCCEEDED, NOW))),

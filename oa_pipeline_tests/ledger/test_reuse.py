@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from oa_pipeline.errors import Problem
-from oa_pipeline.ledger.reuse import OF_THE_FILE, Wanted, mark_job, mark_merged, result_for_job, result_of_merge
+from oa_pipeline.ledger.reuse import OF_THE_FILE, Wanted, mark_merged, result_for_job, result_of_merge
 from oa_pipeline.ledger.runs import Opening, open_run
 from oa_pipeline.ledger.tables import RunStatus, jobs, runs
 from oa_pipeline_tests.ledger.life import NOW, declare, job, propose, run
@@ -158,8 +158,3 @@ def test_marking_twice_changes_nothing_and_a_closed_pull_request_is_not_merged(e
         held = connection.execute(sa.select(jobs.c.id, jobs.c.merged)).all()
     assert {row.id: row.merged for row in held} == {"job-7-aaa": True, "job-7-bbb": False, "job-8-aaa": None}
     assert mark_merged(engine, 8, "") == 1
-
-
-def test_a_job_may_be_marked_by_itself(engine: sa.Engine) -> None:
-    assert mark_job(engine, job(engine), True)
-    assert not mark_job(engine, "unheard-of", True)
