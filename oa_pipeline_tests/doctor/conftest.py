@@ -35,7 +35,7 @@ class Patient:
     def findings(self, *areas: str) -> dict[str, Finding]:
         means = Means(self.settings, self.host, {"DAGSTER_HOME": str(self.dagster_home), **self.environ})
         self.opened.append(means)
-        return {one.check: one for one in examine(means, checks(areas), patience=20)}
+        return {one.check: one for one in examine(means, checks(areas), patience=240)}
 
     def execute(self, *statements: str) -> None:
         with ledger_engine(self.settings.database_url).begin() as connection:

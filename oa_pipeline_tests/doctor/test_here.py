@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -162,11 +162,15 @@ def test_a_clock_that_is_wrong_is_told(patient: Patient) -> None:
         "END $$",
     )
     ledger_engine(patient.settings.database_url).dispose()
-    is_(patient.findings("database")["database.clock"], WRONG, "60 seconds")
+    finding = patient.findings("database")["database.clock"]
+    is_(finding, WRONG, "seconds from this machine's")
+    told = re.search(r"(\d+) seconds", finding.said)
+    assert told
+    assert 30 < int(told[1]) <= 60, "less by the time that the question took"
 
 
 def test_a_transaction_that_somebody_holds_open_is_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oa_pipeline.doctor.database.LONG_SECONDS", 0.01)
+    monkeypatch.setattr("oa_pipeline.doctor.database.LONG_SECONDS", 0.0)
     with ledger_engine(patient.settings.database_url).connect() as connection:
         connection.exec_driver_sql("SELECT 1")
         is_(patient.findings("database")["database.transactions"], WARNING, "pg_stat_activity")
@@ -274,19 +278,18 @@ def test_a_worker_of_other_code_is_told(patient: Patient) -> None:
     is_(patient.findings("database", "workers")["workers.alive"], WARNING, "0.0.1+00000000")
 
 
-def test_a_silent_worker_is_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oa_pipeline.doctor.workers.SILENT", timedelta(seconds=0.5))
+def test_a_silent_worker_is_told(patient: Patient) -> None:
     beat(ledger_engine(patient.settings.database_url), Beat("w2", "host2", 1, 2, code_version()))
-    time.sleep(0.6)
+    patient.execute("UPDATE oa.heartbeats SET beat_at = now() - interval '61 seconds'")
     beaten(patient)
-    patient.execute("UPDATE oa.heartbeats SET beat_at = now() + interval '1 hour' WHERE worker = 'w1'")
     is_(patient.findings("database", "workers")["workers.alive"], WARNING, "w2 for")
 
 
 @pytest.fixture
-def instance(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> DagsterInstance:
+def instance(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
     monkeypatch.setenv("OA_DATABASE_URL", patient.settings.database_url)
-    return DagsterInstance.from_config(str(patient.dagster_home))
+    with DagsterInstance.from_config(str(patient.dagster_home)) as made:
+        yield made
 
 
 def queued(instance: DagsterInstance, status: str, minutes: int) -> None:
@@ -314,7 +317,6 @@ def test_runs_that_wait_though_slots_are_free_are_wrong(patient: Patient, instan
     beaten(patient)
     queued(instance, "QUEUED", minutes=10)
     is_(patient.but(dev=True).findings("database", "dagster", "workers")["workers.queue"], WRONG, "slots are free")
-    instance.dispose()
 
 
 def test_runs_that_wait_for_a_slot_are_no_news_until_it_takes_long(patient: Patient, instance: DagsterInstance) -> None:
@@ -322,13 +324,11 @@ def test_runs_that_wait_for_a_slot_are_no_news_until_it_takes_long(patient: Pati
     assert patient.but(dev=True).findings("database", "dagster", "workers")["workers.queue"].state is OK
     queued(instance, "QUEUED", minutes=7 * 60)
     is_(patient.but(dev=True).findings("database", "dagster", "workers")["workers.queue"], WARNING, "7.0 hours")
-    instance.dispose()
 
 
 def test_runs_that_nobody_takes_are_told(patient: Patient, instance: DagsterInstance) -> None:
     queued(instance, "STARTING", minutes=10)
     is_(patient.but(dev=True).findings("database", "dagster", "workers")["workers.launched"], WARNING, "10 minutes")
-    instance.dispose()
 
 
 # GitHub
@@ -365,11 +365,12 @@ def test_whatever_a_check_raises_the_others_are_asked_and_addresses_lose_their_p
 
 def test_a_check_that_hangs_is_left_alone() -> None:
     release = threading.Event()
-    asked = _checks(("a.one", lambda _: release.wait(20)), ("b.two", lambda _: ok("fine")))
-    first, second = examine(Means(Settings()), asked, patience=0.05)
+    asked = _checks(("a.one", lambda _: release.wait(600)), ("b.two", lambda _: ok("fine")))
+    findings = examine(Means(Settings()), asked[:1], patience=0.05)
+    assert [(one.state, "no answer within" in one.said) for one in findings] == [(WRONG, True)]
+    findings = examine(Means(Settings()), asked, patience=2)  # which is long for who does not wait
+    assert [one.state for one in findings] == [WRONG, OK]
     release.set()
-    assert (first.state, second.state) == (WRONG, OK)
-    assert "no answer within" in first.said
 
 
 def test_what_follows_from_something_wrong_is_not_said_again() -> None:
