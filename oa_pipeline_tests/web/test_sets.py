@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from oa_pipeline.ledger.engine import ledger_engine
-from oa_pipeline.ledger.tables import sets
+from oa_pipeline.ledger.gate import accept
+from oa_pipeline.ledger.tables import RunStatus, set_members, sets
 from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import asset, create_app
 from oa_pipeline.web.pages import sets as pages
@@ -39,6 +40,24 @@ def test_a_set_tells_how_its_data_sources_ended_and_why(reader: FlaskClient, fil
     }  # fmt: skip
     assert by_key[KEY]["problem"] is None
     assert by_key["at/wien/addresses/city"]["problem"]["cure"].startswith("Nothing: its process went away")
+
+
+def test_the_rows_of_a_set_that_has_ended_are_those_that_were_let_through_since_too(
+    engine: sa.Engine, settings: Settings
+) -> None:
+    declare(engine, KEY)
+    with engine.begin() as connection:
+        values = {"status": "complete", "repository": "o/r", "started_at": NOW, "deadline_at": NOW, "ended_at": NOW}
+        number = connection.execute(sa.insert(sets).values(values).returning(sets.c.id)).scalar_one()
+    held = run(engine, KEY, RunStatus.HELD, set_id=number, rows=40)
+    member = {"set_id": number, "key": KEY, "position": 0, "step": "ended", "outcome": "held", "run_id": held}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(set_members).values(**member, moved_at=NOW))
+    reader = create_app(site=Site(settings)).test_client()
+
+    assert reader.get(f"/sets/{number}.json").get_json()["rows"] == {}
+    accept(engine, held, "me", now=NOW + MINUTE)
+    assert reader.get(f"/sets/{number}.json").get_json()["rows"] == {"addresses": 40}
 
 
 def test_the_page_says_it_in_words_and_shows_no_script_when_all_is_over(reader: FlaskClient, filled: Filled) -> None:

@@ -95,7 +95,7 @@ def one_set(asked: Asked) -> Answer:
     if found is None:
         raise NotFound(f"Set {number} does not exist", cure="/sets/ lists them all")
     running = found["status"] == SetStatus.OPEN
-    stands = _standing(ledger, number) if running else _for_good(ledger, number)
+    stands = _standing(ledger, number) if running else _of_ended(ledger, number, asked.version.version)
     tally = stands.tally
     part, links = _part(asked, ledger, number)
     data = {
@@ -135,8 +135,8 @@ def _standing(ledger: Engine, number: int) -> Standing:
 
 
 @lru_cache(maxsize=64)
-def _for_good(ledger: Engine, number: int) -> Standing:
-    """Of a set that has ended: it does not change any more."""
+def _of_ended(ledger: Engine, number: int, version: str) -> Standing:
+    """Of a set that has ended, for all its pages at this version: a held run may yet be let through."""
     return Standing(sets.tally(ledger, number), sets.hosts(ledger, number), members.rows_by_layer(ledger, number))
 
 
