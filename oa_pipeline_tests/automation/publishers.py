@@ -29,6 +29,7 @@ class Publishers:
     unwell: set[str] = field(default_factory=set)  # paths
     without_etag: set[str] = field(default_factory=set)
     pause: float = 0.0
+    meeting: threading.Barrier | None = None  # at which those who ask wait for each other
     given: Counter[str] = field(default_factory=Counter)  # whole files, by path
     most_at_once: int = 0
     _at_once: int = 0
@@ -39,6 +40,8 @@ class Publishers:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
+            if self.meeting is not None:
+                self.meeting.wait(60)
             time.sleep(self.pause)
             return self._answer(request)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -223,7 +224,7 @@ def test_a_probe_that_is_interrupted_leaves_its_members_to_be_probed_again(
 
 def test_a_host_is_asked_no_more_at_once_than_it_bears(weeks: Weeks, publishers: Publishers) -> None:
     weeks.whole()
-    publishers.pause, publishers.most_at_once = 0.05, 0
+    publishers.pause, publishers.most_at_once, publishers.meeting = 0.05, 0, threading.Barrier(2)
     assert weeks.probe(weeks.begin()).unchanged == 6
     assert publishers.most_at_once == 2
 
@@ -233,7 +234,7 @@ def test_of_a_host_that_does_not_answer_the_others_are_not_asked(
 ) -> None:
     weeks.whole()
     monkeypatch.setattr(probing, "SLOW", 0.1)
-    publishers.pause = 0.3
+    publishers.pause, publishers.meeting = 0.3, threading.Barrier(2)
     publishers.files |= {f"/{n}.csv": "changed" for n in NAMES}
     before = len(website.log)
     assert weeks.probe(weeks.begin()).due == 6

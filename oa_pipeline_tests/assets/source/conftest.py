@@ -20,10 +20,16 @@ from oa_pipeline.orchestration.workplace import Workplace
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """The address of a server that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+def listening() -> Iterator[socket.socket]:
+    """A server that takes connections and never answers. It can be read from once somebody has connected."""
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        yield made
+
+
+@pytest.fixture
+def silent(listening: socket.socket) -> str:
+    """Its address."""
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 class Unwell(BaseHTTPRequestHandler):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,16 +142,13 @@ def test_the_deadline_ends_a_run_as_a_failure_that_is_not_retried(
 
 
 def test_a_run_that_is_overtaken_stops_and_publishes_nothing(
-    run: Any, workplace: Workplace, engine: sa.Engine, silent: str
+    run: Any, workplace: Workplace, engine: sa.Engine, silent: str, listening: socket.socket
 ) -> None:
     key = add(workplace, "own", f"{silent}/x.csv")
     quick = replace(workplace, beat_seconds=0.2)
 
     def overtake() -> None:
-        for _ in range(600):
-            if queries.running(engine):
-                break
-            time.sleep(0.05)
+        select.select([listening], [], [], 240)  # until it is at its download
         open_run(engine, Opening(key), now=datetime.now(UTC))
 
     other = threading.Thread(target=overtake)
@@ -165,8 +163,9 @@ def test_a_run_that_is_overtaken_stops_and_publishes_nothing(
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["told to stop", "killed"])
 def test_a_run_that_is_stopped_leaves_a_true_ledger_and_no_process(
-    run: Any, workplace: Workplace, engine: sa.Engine, instance: DagsterInstance, silent: str, how: signal.Signals
-) -> None:
+    run: Any, workplace: Workplace, engine: sa.Engine, instance: DagsterInstance, silent: str, how: signal.Signals,
+    listening: socket.socket,
+) -> None:  # fmt: skip
     key = add(workplace, "own", f"{silent}/x.csv")
     sync(workplace, instance)
     settings = workplace.settings
@@ -176,12 +175,9 @@ def test_a_run_that_is_stopped_leaves_a_true_ledger_and_no_process(
     }  # fmt: skip
     child = subprocess.Popen([sys.executable, "-c", IN_A_PROCESS, key], env=environment, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 60
-        while not queries.running(engine) and time.monotonic() < until:
-            time.sleep(0.05)
-        time.sleep(0.5)
+        assert select.select([listening], [], [], 240)[0], "it never came to its download"
         child.send_signal(how)
-        child.wait(60)
+        child.wait(120)
     finally:
         child.kill()
         child.wait()
