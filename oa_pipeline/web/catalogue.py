@@ -162,7 +162,7 @@ class Catalogues:
             with self._reading:
                 return self._read(wanted, now)
         if self._reading.acquire(blocking=False):
-            threading.Thread(target=self._later, args=(wanted, now), name="catalogue", daemon=True).start()
+            self._begin(wanted, now)
         return held
 
     def _turned(self, now: datetime) -> Catalogue | None:
@@ -170,6 +170,13 @@ class Catalogues:
             if self._held is not None:
                 self._held = self._held.on(now)
             return self._held
+
+    def _begin(self, wanted: DataVersion, now: datetime) -> None:
+        try:
+            threading.Thread(target=self._later, args=(wanted, now), name="catalogue", daemon=True).start()
+        except RuntimeError as error:  # there are as many threads as there may be
+            self._reading.release()
+            log.warning("the catalogue is not read anew: %s", error)
 
     def _later(self, wanted: DataVersion, now: datetime) -> None:
         try:

@@ -25,15 +25,26 @@ class Renewing:
             if address in self._at_work:
                 return
             self._at_work.add(address)
-        threading.Thread(target=self._make, args=(address, make), name="renewing", daemon=True).start()
+        try:
+            threading.Thread(target=self._make, args=(address, make), name="renewing", daemon=True).start()
+        except RuntimeError as error:  # there are as many threads as there may be
+            self._ended(address)
+            log.warning("%s stays as it is: %s", _path(address), error)
 
     def _make(self, address: str, make: Callable[[], object]) -> None:
         try:
             make()
         except OAError as error:
-            log.warning("%s stays as it is: %s", address.partition("\n")[0], error)
+            log.warning("%s stays as it is: %s", _path(address), error)
         except Exception:
-            log.exception("%s stays as it is", address.partition("\n")[0])
+            log.exception("%s stays as it is", _path(address))
         finally:
-            with self._lock:
-                self._at_work.discard(address)
+            self._ended(address)
+
+    def _ended(self, address: str) -> None:
+        with self._lock:
+            self._at_work.discard(address)
+
+
+def _path(address: str) -> str:
+    return address.partition("\n")[0]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from oa_pipeline.ledger.engine import reader_engine
 from oa_pipeline.ledger.version import data_version
 from oa_pipeline.web.catalogue import STATES, Catalogues, state_of
 from oa_pipeline_tests.ledger.life import declare
+
+from .full import no_thread
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LATELY, LONG_AGO = NOW - timedelta(days=3), NOW - timedelta(days=31)
@@ -58,6 +61,24 @@ def test_nobody_waits_while_a_newer_one_is_read(engine: sa.Engine, database: str
         assert time.monotonic() < until
         time.sleep(0.01)
     assert (held.version, len(held.rows)) == (version, 1)
+    reader.dispose()
+
+
+def test_where_no_thread_can_be_started_it_is_read_by_the_next_who_comes(
+    engine: sa.Engine, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = reader_engine(database)
+    catalogues = Catalogues(lambda: reader, fresh_seconds=1e-9)
+    first = catalogues.current(data_version(reader), NOW)
+    declare(engine, "x/addresses/county")
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_thread)
+        assert catalogues.current(data_version(reader), NOW) is first
+
+    until = time.monotonic() + 120
+    while catalogues.current(data_version(reader), NOW) is first:
+        assert time.monotonic() < until
+        time.sleep(0.01)
     reader.dispose()
 
 

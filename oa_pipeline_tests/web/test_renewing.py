@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
@@ -15,6 +16,8 @@ from oa_pipeline.web.app import create_app
 from oa_pipeline.web.renewing import Renewing
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import declare, run
+
+from .full import no_thread
 
 ADDRESS = "/state.txt\n"
 FRESH = 60.0
@@ -72,6 +75,17 @@ def test_after_a_restart_the_page_of_before_is_shown(own_reader: FlaskClient, ow
     assert lines(own_reader) == 1
     later(engine)
     assert lines(create_app(site=Site(own.settings)).test_client()) == 1
+
+
+def test_where_no_thread_can_be_started_it_is_made_for_the_next_who_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    renewing, made = Renewing(), threading.Event()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_thread)
+        renewing.begin("a", made.set)
+    assert not made.is_set()
+
+    renewing.begin("a", made.set)
+    assert made.wait(120)
 
 
 def test_each_address_is_made_once_at_a_time_and_a_failure_hurts_nobody(tmp_path: Path) -> None:
