@@ -55,8 +55,9 @@ class System:
         for service in self.services:
             if not service.alive:
                 raise ServiceDied(
-                    f"the {service.name} ended by itself; its last words were:\n{service.last_words()}",
-                    cure=f"all of it is in {service.log}",
+                    f"the {service.name} ended by itself, {service.how_it_ended()}; its last words were:\n"
+                    f"{service.last_words()}\n",
+                    cure=f"all of it is in {service.log}; start `oa up` again: it goes on where it was",
                 )
 
     def wait_until(self, ready: Callable[[], bool], what: str) -> None:
@@ -65,7 +66,7 @@ class System:
         while not ready():
             self.check()
             if time.monotonic() > until:
-                raise ServiceDied(f"{what} did not answer within {PATIENCE:g} seconds", cure=f"see {self.home}/../logs")
+                raise ServiceDied(f"{what} did not answer within {PATIENCE:g} seconds", cure=f"see {self.home.parent / 'logs'}")
             time.sleep(TICK)
 
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from oa_pipeline.up.services import Service, start
+from oa_pipeline.up.system import ServiceDied, System
+
+PATIENCE = 60.0  # seconds
+
+
+def ended(folder: Path, program: str) -> Service:
+    service = start("worker", [sys.executable, "-c", program], environment=os.environ, logs=folder, folder=folder)
+    service.process.wait(PATIENCE)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+        ("os.kill(os.getpid(), 11)", "killed by SIGSEGV"),
+        ("sys.exit(0)", "status 0"),
+        ("sys.exit(3)", "status 3"),
+        ("os._exit(250)", "status 250"),
+    ],
+    ids=["killed", "crashed", "done", "failed", "a large status"],
+)
+def test_it_is_told_how_a_service_ended(tmp_path: Path, end: str, told: str) -> None:
+    assert ended(tmp_path, f"import os, sys; {end}").how_it_ended() == told
+
+
+def test_a_service_that_was_killed_is_told_with_its_words_and_what_to_do(tmp_path: Path) -> None:
+    service = ended(tmp_path, "import os; print('\\x1b[32mat work\\x1b[0m', flush=True); os.kill(os.getpid(), 9)")
+    system = System(None, tmp_path / "dagster", None, None, [service])  # type: ignore[arg-type]
+    with pytest.raises(ServiceDied) as died:
+        system.check()
+    first, words, cure = str(died.value).splitlines()
+    assert first == "the worker ended by itself, killed by SIGKILL; its last words were:"
+    assert words == "at work"
+    assert str(tmp_path / "worker.log") in cure
+    assert "start `oa up` again" in cure
+
+
+def test_what_a_killed_service_printed_is_still_there_when_the_next_has_started(tmp_path: Path) -> None:
+    ended(tmp_path, "print('the first')")
+    ended(tmp_path, "print('the second')")
+    assert (tmp_path / "worker.log.1").read_text() == "the first\n"
+    assert (tmp_path / "worker.log").read_text() == "the second\n"
