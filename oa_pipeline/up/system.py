@@ -66,7 +66,8 @@ class System:
         while not ready():
             self.check()
             if time.monotonic() > until:
-                raise ServiceDied(f"{what} did not answer within {PATIENCE:g} seconds", cure=f"see {self.home.parent / 'logs'}")
+                logs = self.home.parent / "logs"
+                raise ServiceDied(f"{what} did not answer within {PATIENCE:g} seconds", cure=f"see {logs}")
             time.sleep(TICK)
 
 
