@@ -28,7 +28,7 @@ def _structure_text(value: Any) -> str:
     return _compact(value).decode()
 
 
-def _whole_surrogates(value: str) -> str:
+def whole_surrogates(value: str) -> str:
     """Half a surrogate pair cannot be written as UTF-8: it becomes the replacement character."""
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -36,7 +36,7 @@ def _whole_surrogates(value: str) -> str:
 def value_texts(values: Sequence[Any], float_text: Callable[[float], str]) -> list[str]:
     """JSON values as text: null "", true "True", integers exact, lists and objects as compact JSON."""
     table: dict[type, Callable[[Any], str]] = {
-        str: lambda v: v if v.isascii() else _whole_surrogates(v),
+        str: lambda v: v if v.isascii() else whole_surrogates(v),
         type(None): lambda v: "",
         bool: str,
         int: str,
@@ -49,22 +49,33 @@ def value_texts(values: Sequence[Any], float_text: Callable[[float], str]) -> li
 
 def text_series(name: str, values: Sequence[Any], float_text: Callable[[float], str]) -> pl.Series:
     """A String column without nulls from decoded JSON values."""
+    make = _BY_KINDS.get(frozenset(map(type, values)) - {type(None)})  # polars takes minutes to refuse nested lists
+    made = make(name, values) if make is not None else None
+    return pl.Series(name, value_texts(values, float_text), dtype=pl.String) if made is None else made
+
+
+def _texts(name: str, values: Sequence[Any]) -> pl.Series | None:
+    """Nothing but text and nulls; None where some of it cannot be written as UTF-8."""
     try:
         made = pl.Series(name, values, dtype=pl.String, strict=True)
-    except (TypeError, OverflowError, UnicodeEncodeError, pl.exceptions.PolarsError):
-        whole = _whole_numbers(name, values)
-        return pl.Series(name, value_texts(values, float_text), dtype=pl.String) if whole is None else whole
+    except (UnicodeEncodeError, pl.exceptions.PolarsError):
+        return None
     return made.fill_null("") if made.null_count() else made
 
 
 def _whole_numbers(name: str, values: Sequence[Any]) -> pl.Series | None:
-    """The same where nothing but integers of 64 bits and nulls are held."""
-    if not set(map(type, values)) <= {int, type(None)}:
-        return None
+    """Nothing but integers and nulls; None where 64 bits do not hold them."""
     try:
         return pl.Series(name, values, dtype=pl.Int64, strict=True).cast(pl.String).fill_null("")
     except (TypeError, OverflowError):
         return None
+
+
+_BY_KINDS: Mapping[frozenset[type], Callable[[str, Sequence[Any]], pl.Series | None]] = {
+    frozenset(): _texts,
+    frozenset({str}): _texts,
+    frozenset({int}): _whole_numbers,
+}
 
 
 def text_columns(columns: Mapping[str, Sequence[Any]], float_text: Callable[[float], str]) -> pl.DataFrame:

@@ -105,14 +105,13 @@ class FeatureDecoding:
         except RecursionError:
             raise _nests() from None
         try:
-            value = lenient(raw, self._counters)
+            return self._loosely(lenient(raw, self._counters))
         except ValueError:
             self._counters.add("rows/read")
             self._counters.add(NOT_JSON)
             return None
         except RecursionError:
             raise _nests() from None
-        return self._loosely(value)
 
     def _loosely(self, value: Any) -> Row | None:
         is_feature = isinstance(value, dict) and (

@@ -34,7 +34,7 @@ class Geometry(Struct, gc=False, tag_field="type"):
             return None
         try:
             return cls(coordinates=_numbers(coordinates))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return UNREADABLE
 
     @property

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ...counters import Counters
-from .cells import REPLACED
+from .cells import REPLACED, whole_surrogates
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _float(text: str) -> float | str:
@@ -31,15 +34,26 @@ _decoder = json.JSONDecoder(parse_float=_float, parse_int=_int, parse_constant=l
 def lenient(raw: bytes, counters: Counters) -> Any:
     """The value of a JSON text; NaN and Infinity are null, numbers that no double holds stay text.
 
-    Bytes that are not UTF-8 are replaced and counted. Raises ValueError where it is no JSON, RecursionError where it
-    nests too deeply.
+    Bytes that are not UTF-8 are replaced and counted; half a surrogate pair is replaced in names, too.
+    Raises ValueError where it is no JSON, RecursionError where it nests too deeply.
     """
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         text = raw.decode("utf-8", "replace")
         counters.add(REPLACED, text.count("\ufffd") - raw.count("\ufffd".encode()))
-    return _decoder.decode(text.strip("\ufeff\x1e \t\r\n"))
+    value = _decoder.decode(text.strip("\ufeff\x1e \t\r\n"))
+    return _whole(value) if _SURROGATE.search(text) else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return whole_surrogates(value)
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, dict):
+        return {whole_surrogates(name): _whole(one) for name, one in value.items()}
+    return value
 
 
 @contextmanager

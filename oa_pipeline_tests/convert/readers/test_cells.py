@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 
+from oa_pipeline.convert.readers import cells
 from oa_pipeline.convert.readers.cells import integral_float_text, text_series
 
 COLUMNS: dict[str, tuple[list[Any], list[str]]] = {
@@ -27,3 +30,19 @@ COLUMNS: dict[str, tuple[list[Any], list[str]]] = {
 @pytest.mark.parametrize(("values", "texts"), COLUMNS.values(), ids=COLUMNS)
 def test_values_become_text(values: list[Any], texts: list[str]) -> None:
     assert text_series("a", values, integral_float_text).to_list() == texts
+
+
+def test_lists_in_lists_take_no_longer_than_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """polars looks at each level once more for every level above it: it is never given any."""
+    nested: list[Any] = ["end"]
+    for _ in range(200):
+        nested = [nested]
+    given: list[Any] = []
+
+    def series(name: str, values: list[Any], **more: Any) -> pl.Series:
+        given.extend(values)
+        return pl.Series(name, values, **more)
+
+    monkeypatch.setattr(cells, "pl", SimpleNamespace(Series=series, String=pl.String))
+    assert text_series("a", ["text", nested], integral_float_text)[1] == "[" * 201 + '"end"' + "]" * 201
+    assert {type(value) for value in given} == {str}

@@ -97,7 +97,10 @@ def test_features_with_unreadable_geometry_are_dropped_and_counted(tmp_path: Pat
     assert found.counters == {"rows/read": 2, "rows/dropped/bad-geometry": 1}
 
 
-@pytest.mark.parametrize("literal", ["[1e400, 2]", "[NaN, 2]"])
+NOT_FINITE = ["[1e400, 2]", "[NaN, 2]", f"[{'9' * 400}, 2]", f"[{'9' * 5000}, 2]"]
+
+
+@pytest.mark.parametrize("literal", NOT_FINITE, ids=lambda literal: literal[:12])
 def test_coordinates_that_are_not_finite_cost_their_feature(tmp_path: Path, literal: str) -> None:
     text = json.dumps(collection(TWO[0], TWO[1])).replace("[1, 2]", literal, 1)
     found = read_geojson(tmp_path, text)

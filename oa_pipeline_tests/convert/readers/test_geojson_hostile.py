@@ -15,12 +15,16 @@ from .reading import read_geojson
 
 SMALL = Limits(feature_bytes=200_000)
 DEEP = "[" * 20_000 + "]" * 20_000
+DEEP_ENOUGH = '{"type": "Polygon", "coordinates": ' + "[" * 800 + "]" * 800 + "}"  # for a decoder, not for who walks it
 HOSTILE = {
     "brackets": "[" * 200_000,
     "objects": '{"a":' * 50_000,
     "deep-property": json.dumps([feature({"a": "HERE"})]).replace('"HERE"', DEEP),
     "deep-wanted-property": json.dumps([TWO[0], feature({"n": "HERE"})]).replace('"HERE"', DEEP),
     "deep-line": json.dumps(TWO[0]) + "\n" + json.dumps(feature({"n": "HERE"})).replace('"HERE"', DEEP),
+    "deep-geometry-in-a-line": json.dumps(TWO[0]) + "\n" + json.dumps({**TWO[0], "geometry": "HERE"}).replace(
+        '"HERE"', DEEP_ENOUGH
+    ),
     "never-closed-list": json.dumps(collection(*TWO))[:-2],
     "never-closed-feature": json.dumps(collection(*TWO))[:-9],
     "never-closed-object": '{"type": "FeatureCollection", "name": "x"',

@@ -136,6 +136,7 @@ TEXTS = {
     "object": ('{"b": 1, "a": [true]}', '{"b":1,"a":[true]}'),
     "escapes": (r'"\u00e9\n\t\"\\\/\ud83d\ude00"', 'é\n\t"\\/😀'),
     "half-a-surrogate-pair": (r'"a\ud800b"', "a\ufffdb"),
+    "half-a-surrogate-pair-in-a-list": (r'[{"a\uDFFF": "\ud800b"}]', '[{"a\ufffd":"\ufffdb"}]'),
     "carriage-returns": (r'"a\r\nb\rc\u000dd"', "a\nb\nc\nd"),
     "nul": (r'"a\u0000b"', "a\0b"),
     "date": ('"2012/01/02"', "2012/01/02"),
@@ -153,6 +154,11 @@ def test_values_become_text(tmp_path: Path, literal: str, text: str, company: st
     ]
     found = read_geojson(tmp_path, f'{{"type": "FeatureCollection", "features": [{",".join(rows)}]}}')
     assert found.rows[0]["v"] == text
+
+
+def test_half_a_surrogate_pair_in_a_name_is_replaced(tmp_path: Path) -> None:
+    text = json.dumps([feature({"a\ud800": "1", "b": "2"})])
+    assert read_geojson(tmp_path, text).rows == [{"a\ufffd": "1", "b": "2"}]
 
 
 def test_of_two_members_with_one_name_the_last_counts(tmp_path: Path) -> None:
