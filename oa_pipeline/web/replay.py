@@ -28,8 +28,11 @@ class Recorded:
 
 
 def read(path: Path) -> Iterator[Recorded]:
-    """The deliveries of a file. Raises OAError that names the line."""
-    text = path.read_text("utf-8")
+    """The deliveries of a file. Raises OAError that names the file or the line."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OAError(f"cannot be read: {error}", place=str(path), cure="a file of JSON in UTF-8") from None
     try:
         whole = json.loads(text)
     except ValueError:
@@ -37,7 +40,7 @@ def read(path: Path) -> Iterator[Recorded]:
     if isinstance(whole, dict):
         yield _recorded(whole, str(path))
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # not at what else divides lines: texts may hold that
         if line.strip():
             place = f"{path}:{number}"
             try:
@@ -54,15 +57,19 @@ def _recorded(found: Any, place: str) -> Recorded:
     payload = found["payload"]
     body = payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
     guid = found.get("delivery") or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{found['event']}\n{body!r}"))
-    return Recorded(found["event"], str(guid), body)
+    recorded = Recorded(found["event"], str(guid), body)
+    for name in (recorded.event, recorded.guid):
+        if not (name.isascii() and name.isprintable()):
+            raise OAError(f"{name!r} fits into no header", place=place, cure="event and delivery as GitHub sent them")
+    return recorded
 
 
 def send(url: str, recorded: Recorded, secret: str) -> tuple[int, str]:
-    """Sends one delivery. Returns the status and what was said. Raises OAError where nobody answers."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(f"{url!r} is no address of a webhook", cure="http://host:port/hook")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    """Sends one delivery. Returns the status and what was said. Raises OAError where nobody answers.
+
+    SettingsError where that is no address.
+    """
+    connection, path = _connection(url)
     headers = {
         "Content-Type": "application/json",
         "X-GitHub-Event": recorded.event,
@@ -70,12 +77,25 @@ def send(url: str, recorded: Recorded, secret: str) -> tuple[int, str]:
     }
     if secret:
         headers["X-Hub-Signature-256"] = signature(secret, recorded.body)
-    connection = kind(parts.hostname, parts.port, timeout=SECONDS)
     try:
-        connection.request("POST", parts.path or "/", recorded.body, headers)
+        connection.request("POST", path, recorded.body, headers)
         answer = connection.getresponse()
         return answer.status, one_line(answer.read(2000).decode("utf-8", "replace"))
     except (OSError, http.client.HTTPException) as error:
-        raise OAError(f"{parts.hostname}:{parts.port} does not answer: {error}", cure="is `oa web` running?") from error
+        where = f"{connection.host}:{connection.port}"
+        raise OAError(f"{where} does not answer: {error}", cure="is `oa web` running?") from error
     finally:
         connection.close()
+
+
+def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """A connection that is not open yet, and the path to ask for."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.scheme not in {"http", "https"}:
+        raise SettingsError(f"{url!r} is no address of a webhook", cure="http://host:port/hook")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(host, port, timeout=SECONDS), parts.path or "/"
