@@ -17,10 +17,18 @@ from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import Filled, fill
-from .serving import Served, served
+from .serving import PATIENCE, Served, served
 
 __all__ = ["Served"]
 SECRETS = ("first secret", "zweites Geheimnis: ü")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """A database on a busy machine is not given up within two seconds; that one is which is locked or away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("oa_pipeline.ledger.engine.READER_SECONDS", PATIENCE)
+        yield
 
 
 @pytest.fixture

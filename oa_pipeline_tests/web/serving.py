@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PATIENCE = 120  # seconds
+# The site as it is, but that a database on a busy machine is not given up within two seconds.
+PATIENT = f"from oa_pipeline.ledger import engine; engine.READER_SECONDS = {PATIENCE}; "
+PROGRAM = ("-c", f"{PATIENT}from oa_pipeline.cli import main; main()")
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(
-    database: str, home: Path, *, program: Sequence[str] = ("-m", "oa_pipeline"), **settings: str
-) -> Iterator[Served]:
+def served(database: str, home: Path, *, program: Sequence[str] = PROGRAM, **settings: str) -> Iterator[Served]:
     """The site on this ledger, with these `OA_*` settings; its process is gone afterwards."""
     port = int(settings.get("OA_WEB_PORT") or free_port())
     environment = {name: value for name, value in os.environ.items() if not re.match("OA_|DAGSTER_", name)}

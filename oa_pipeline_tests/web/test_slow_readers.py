@@ -11,13 +11,13 @@ import pytest
 from oa_pipeline.web.serve import THREADS
 from oa_pipeline_tests.database import open_folder, temporary
 
-from .serving import Served, served
+from .serving import PATIENT, Served, served
 from .test_served_pages import ask
 
 # The site as it is, but for its patience.
 HASTY = (
     "-c",
-    "from oa_pipeline.web import worker; worker.HEAD_SECONDS = worker.BODY_SECONDS = 1; "
+    f"{PATIENT}from oa_pipeline.web import worker; worker.HEAD_SECONDS = worker.BODY_SECONDS = 2; "
     "from oa_pipeline.cli import main; main()",
 )
 BEGINNINGS = {
@@ -59,9 +59,10 @@ def test_more_stalled_connections_than_threads_leave_the_site_to_others(hasty: S
 
 def test_who_does_not_hang_up_keeps_nobody_waiting(hasty: Served) -> None:
     with ExitStack() as held:
-        lingering = [held.enter_context(connected(hasty)) for _ in range(HELD)]
-        for one in lingering:
-            one.sendall(b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        lingering = []
+        for _ in range(HELD):
+            lingering.append(held.enter_context(connected(hasty)))
+            lingering[-1].sendall(b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
         assert ask(hasty, "/robots.txt")[0].status == 200
         assert {one.recv(12) for one in lingering} == {b"HTTP/1.1 200"}
