@@ -32,6 +32,8 @@ PAGES: dict[str, Callable[[int], str]] = {
     "sources, sorted": lambda n: f"/sources/?sort=rows&order=down&per={100 + n}",
     "sources as JSON": lambda n: f"/sources.json?q=c{n}",
     "sources as CSV": lambda n: f"/sources.csv?q=c{n}",
+    "all sources as CSV": lambda n: f"/sources.csv?q={'us+' * n}us",
+    "all as GeoJSON": lambda n: f"/sources.geojson?q={'us+' * n}us",
     "a source": lambda n: f"/sources/us/{('ca', 'ny', 'tx', 'wa', 'oh')[(n + 4) % 5]}/c{n + 1}",
     "a source's feed": lambda n: f"/sources/us/{('ca', 'ny', 'tx', 'wa', 'oh')[(n + 4) % 5]}/c{n + 1}.atom",
     "a run": lambda n: f"/runs/{150_000 + n}/",

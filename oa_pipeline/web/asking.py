@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .endpoints import BadRequest, Endpoint, Kind, NotFound, Parameter
+from .endpoints import LAST_NUMBER, PARTING, BadRequest, Endpoint, Kind, NotFound, Parameter
 
 # Control characters and half surrogates are in nobody's name, and neither PostgreSQL nor XML takes them.
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
@@ -14,8 +14,13 @@ _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 SHOWN = 40  # characters of a wrong value that are repeated
 
 
-def values(endpoint: Endpoint, path: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
-    """Every parameter's value. Raises NotFound for a path, BadRequest for a query, that cannot be meant."""
+def values(
+    endpoint: Endpoint, path: Mapping[str, str], query: Mapping[str, str], *, whole: bool = False
+) -> dict[str, Any]:
+    """Every parameter's value. Raises NotFound for a path, BadRequest for a query, that cannot be meant.
+
+    `whole`: who does not ask for a part of a table shall have all of it.
+    """
     found: dict[str, Any] = {}
     for parameter in endpoint.parameters:
         given = path.get(parameter.name) if parameter.in_path else query.get(parameter.name)
@@ -25,6 +30,8 @@ def values(endpoint: Endpoint, path: Mapping[str, str], query: Mapping[str, str]
         if not _usable(parameter, given):
             raise _refusal(parameter, given)
         found[parameter.name] = int(given) if parameter.kind is Kind.INTEGER else given
+    if whole and "per" in found and not any(query.get(name) for name in PARTING):
+        found["per"] = LAST_NUMBER
     return found
 
 

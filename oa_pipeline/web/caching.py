@@ -71,7 +71,7 @@ def respond(
     Raises NotFound, BadRequest, TooMany, and PublishError where there is not even an old page.
     """
     g.policy = endpoint.policy
-    asked_values = values(endpoint, given, request.args)
+    asked_values = values(endpoint, given, request.args, whole=form is not None and form.whole)
     address = f"{request.path}\n{endpoint.address('', asked_values)}"
     try:
         now = site.clock()
@@ -80,9 +80,10 @@ def respond(
             version = site.catalogue(version, now).version
         tag = f"{version.version}-{site.templates.version}-{now:%Y%j}"
         page = site.kept.get(address)
-        if endpoint.fresh_seconds and not _unchanged(tag, _modified(version, now)):
+        fresh = max(endpoint.fresh_seconds, form.fresh_seconds if form else 0.0)
+        if fresh and not _unchanged(tag, _modified(version, now)):
             asked = Asked(site, endpoint, path, asked_values, version, now)
-            page = _good_enough(page, asked, address, form or PAGE_FORM, tag)
+            page = _good_enough(page, asked, address, form or PAGE_FORM, tag, fresh)
             tag = page.tag if page is not None else tag
         made = page is not None or site.kept.get(address + LED) is not None
         if _unchanged(tag, _modified(version, now), made=made):
@@ -94,10 +95,11 @@ def respond(
             answer = endpoint.facts(asked)
             if isinstance(answer, Elsewhere):
                 location = _elsewhere(endpoint, answer, form)
+                status = HTTPStatus.MOVED_PERMANENTLY if answer.for_good else HTTPStatus.FOUND
                 modified = _modified(version, now)
                 led = Page.of(location.encode(), content_type="", tag=tag, modified=modified, made=time.time())
                 site.kept.put(address + LED, led)
-                return led_to(location, endpoint.cache.value)
+                return led_to(location, endpoint.cache.value, status)
             page = _render(answer, asked, form or PAGE_FORM, tag)
             site.kept.put(address, page)
     except PublishError as error:
@@ -110,12 +112,12 @@ def respond(
     return _finished(endpoint, _sent(page), page.tag, page.modified)
 
 
-def _good_enough(page: Page | None, asked: Asked, address: str, form: Form, tag: str) -> Page | None:
+def _good_enough(page: Page | None, asked: Asked, address: str, form: Form, tag: str, fresh: float) -> Page | None:
     """A page that may be shown although there is something newer; if it is no longer fresh, it is made anew meanwhile.
 
     None where the newest has to be waited for.
     """
-    site, fresh = asked.site, asked.endpoint.fresh_seconds
+    site = asked.site
     page = page or site.kept.last(address)  # of another process, or of before a restart
     if page is None or page.tag == tag:
         return page
@@ -196,9 +198,9 @@ def _elsewhere(endpoint: Endpoint, answer: Elsewhere, form: Form | None) -> str:
     return f"{other}{mark}{query}"
 
 
-def led_to(location: str, cache: str) -> Response:
+def led_to(location: str, cache: str, status: HTTPStatus = HTTPStatus.FOUND) -> Response:
     """A redirect without a body: no page, so that pages of other sites may follow it."""
-    response = Response(status=HTTPStatus.FOUND)
+    response = Response(status=status)
     del response.headers["Content-Type"]
     response.headers["Location"] = location
     response.headers["Cache-Control"] = cache

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .site import Site
 
 LAST_NUMBER = 2**63 - 1  # the ledger counts no further
+PARTING = ("per", "page")  # the parameters that ask for a part of a table
 
 
 class Kind(StrEnum):
@@ -76,11 +77,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Another address with the same facts or with the next ones. `rel` as in HTML: next, prev, alternate."""
+    """Another address with the same facts or with the next ones. `rel` as in HTML: next, prev, alternate.
+
+    `whole`: it has all rows of a table, of which this may have a part.
+    """
 
     rel: str
     href: str
     content_type: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What was asked for lies at another address: one of ours (`/...`), or an object's in the store."""
+    """What was asked for lies at another address: one of ours (`/...`), or an object's in the store.
+
+    `for_good`: it does not lie there for the time being only; the address that was asked for is another spelling of it.
+    """
 
     location: str
+    for_good: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,10 @@ class Asked:
         return self.endpoint.address(quote(self.path), {**self.values, **changes})
 
     def twin(self, extension: str) -> str:
-        """The address of the same facts in another form."""
-        return self.endpoint.address(quote(twin_path(self.path, extension)), self.values)
+        """The address of the same facts in another form: of all of them where that form has them all."""
+        whole = self.endpoint.twins[extension].whole
+        values = {name: one for name, one in self.values.items() if not (whole and name in PARTING)}
+        return self.endpoint.address(quote(twin_path(self.path, extension)), values)
 
 
 Facts = Callable[[Asked], "Answer | Elsewhere"]
@@ -141,10 +152,16 @@ Facts = Callable[[Asked], "Answer | Elsewhere"]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A way to write an answer."""
+    """A way to write an answer.
+
+    A `whole` one has all rows of its table, unless `per` or `page` asks for a part. It may be costly to make:
+    `fresh_seconds` are as those of an endpoint.
+    """
 
     content_type: str
     write: Callable[[Answer, Asked], str]
+    whole: bool = False
+    fresh_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,7 @@ class Endpoint:
     listed: bool = True  # in sitemap and docs
     not_yet: bool = False  # 404 until it is made for the first time
     fresh_seconds: float = 0.0  # for which an answer that is costly to make is shown although there is something newer
+    spelt: bool = False  # who spells a name in its path with capitals is led to the name
     of_catalogue: bool = False  # its facts are all from the catalogue, which is a few seconds behind the ledger
 
     @property

@@ -21,6 +21,8 @@ from .rendering import iso
 PARTS = frozenset({"next", "prev"})  # of links: those that lead through a table
 JSON, GEOJSON, ATOM = "application/json", "application/geo+json", "application/atom+xml"
 CSV, TEXT = "text/csv; charset=utf-8", "text/plain; charset=utf-8"
+_LISTED = json.JSONEncoder(ensure_ascii=False)  # of what stands in one cell of a table
+_AS_THEY_ARE = frozenset({str, int, type(None)})  # in JSON, and in a table
 # What XML 1.0 cannot hold, however it is written.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -47,24 +49,31 @@ class Feature:
 
 def plainly(value: Any) -> Any:
     """The value as JSON knows it: moments as ISO 8601 in UTC, and no number that is none."""
+    if type(value) in _AS_THEY_ARE:  # nearly all are, and the questions below cost more
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return iso(value)
     if isinstance(value, Mapping):
         return {str(name): plainly(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plainly(one) for one in value]
-    if isinstance(value, datetime):
-        return iso(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     return value
 
 
 def json_text(value: Any) -> str:
     """JSON, one line."""
-    return json.dumps(plainly(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    how: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+    try:
+        text = json.dumps(value, default=plainly, **how)
+    except (ValueError, TypeError):  # a number that is none, or a name that is no text
+        text = json.dumps(plainly(value), **how)
+    return f"{text}\n"
 
 
 def json_form() -> Form:
@@ -77,13 +86,13 @@ def json_form() -> Form:
     return Form(JSON, write)
 
 
-def csv_form(table: str, columns: Sequence[str]) -> Form:
-    """One of the answer's tables, with these columns."""
+def csv_form(table: str, columns: Sequence[str], *, fresh_seconds: float = 0.0) -> Form:
+    """One of the answer's tables, with these columns; all of its rows unless a part is asked for."""
 
     def write(answer: Answer, asked: Asked) -> str:
         return separated(columns, [[row.get(name) for name in columns] for row in answer.data[table]])
 
-    return Form(CSV, write)
+    return Form(CSV, write, whole=True, fresh_seconds=fresh_seconds)
 
 
 def separated(columns: Sequence[str], rows: Sequence[Sequence[Any]], dialect: str = "excel") -> str:
@@ -91,7 +100,7 @@ def separated(columns: Sequence[str], rows: Sequence[Sequence[Any]], dialect: st
     out = io.StringIO()
     writer = csv.writer(out, dialect)
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([value if type(value) in _AS_THEY_ARE else _cell(value) for value in row] for row in rows)
     return out.getvalue()
 
 
@@ -101,7 +110,7 @@ def _cell(value: Any) -> Any:
     plain = plainly(value)
     if isinstance(plain, bool):
         return str(plain).lower()
-    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, dict | list) else "" if plain is None else plain
+    return _LISTED.encode(plain) if isinstance(plain, dict | list) else "" if plain is None else plain
 
 
 def atom_form(entries: Callable[[Answer, Asked], Sequence[Entry]]) -> Form:
@@ -139,8 +148,8 @@ def xml(shape: str, *values: Any) -> str:
     return shape.format(*(escape(_NOT_XML.sub(" ", str(value))) for value in values))
 
 
-def geojson_form(features: Callable[[Answer, Asked], Sequence[Feature]]) -> Form:
-    """A collection of these features."""
+def geojson_form(features: Callable[[Answer, Asked], Sequence[Feature]], *, fresh_seconds: float = 0.0) -> Form:
+    """A collection of these features; of all unless a part is asked for."""
 
     def write(answer: Answer, asked: Asked) -> str:
         made = [
@@ -149,7 +158,7 @@ def geojson_form(features: Callable[[Answer, Asked], Sequence[Feature]]) -> Form
         ]
         return json_text({"type": "FeatureCollection", "features": made})
 
-    return Form(GEOJSON, write)
+    return Form(GEOJSON, write, whole=True, fresh_seconds=fresh_seconds)
 
 
 def text_form(write: Callable[[Answer, Asked], str], content_type: str = TEXT) -> Form:
@@ -165,7 +174,7 @@ def page_form() -> Form:
 def _page(answer: Answer, asked: Asked) -> str:
     endpoint = asked.endpoint
     twins = tuple(
-        Link("alternate", asked.twin(extension), form.content_type.partition(";")[0])
+        Link("alternate", asked.twin(extension), form.content_type.partition(";")[0], form.whole)
         for extension, form in endpoint.twins.items()
     )
     return asked.site.templates.render(

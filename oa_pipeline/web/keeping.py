@@ -17,7 +17,9 @@ from pathlib import Path
 WORTH = 1000  # bytes: shorter ones are not compressed
 IN_MEMORY = 32 * 1024 * 1024  # bytes
 ON_DISK = 3000  # pages
-LARGEST = 4 * 1024 * 1024  # bytes of a page that is kept
+BYTES_ON_DISK = 256 * 1024 * 1024
+LARGEST = 8 * 1024 * 1024  # bytes of a page that is kept
+LONG = 256 * 1024  # bytes: longer ones are compressed in a third of the time, to a fifth more
 AGAIN = 60.0  # seconds after which a page is written to disk anew
 EVERY = 200  # writes between looks at how many there are
 log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ class Page:
     @classmethod
     def of(cls, body: bytes, *, content_type: str, tag: str, modified: float, made: float, links: str = "") -> Page:
         """The page, compressed where that is worth it."""
-        packed = gzip.compress(body, 6, mtime=0) if len(body) >= WORTH else b""
+        packed = gzip.compress(body, 6 if len(body) < LONG else 2, mtime=0) if len(body) >= WORTH else b""
         return cls(body, content_type, tag, modified, made, links, packed)
 
     @property
@@ -127,7 +129,11 @@ class Kept:
         found = []
         for path in self._folder.glob("*"):
             with contextlib.suppress(OSError):  # another process has just replaced or removed it
-                found.append((path.stat().st_mtime, path))
-        for _, path in sorted(found, reverse=True)[ON_DISK:]:
-            with contextlib.suppress(OSError):
-                path.unlink()
+                facts = path.stat()
+                found.append((facts.st_mtime, path, facts.st_size))
+        held = 0
+        for number, (_, path, size) in enumerate(sorted(found, reverse=True)):
+            held += size
+            if number >= ON_DISK or held > BYTES_ON_DISK:
+                with contextlib.suppress(OSError):
+                    path.unlink()

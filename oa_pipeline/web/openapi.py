@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .. import __version__
@@ -37,6 +38,7 @@ _ERROR = {
     },
 }
 _SAID: Mapping[str, str] = {
+    "301": "A name in it is spelt with capitals where there are none: this is its address",
     "302": "It lies at another address",
     "304": "It has not changed since the ETag or date that was sent along",
     "400": "A parameter has a value that cannot be used; `detail` says which it takes",
@@ -44,8 +46,8 @@ _SAID: Mapping[str, str] = {
     "429": "That was asked too often; Retry-After says for how many seconds to wait",
     "503": "The database is away and nothing older can be shown; Retry-After says for how many seconds to wait",
 }
-_NAMES = {"302": "Elsewhere", "304": "NotModified", "400": "BadRequest", "404": "NotFound", "429": "TooMany",
-          "503": "Away"}  # fmt: skip
+_NAMES = {"301": "Spelt", "302": "Elsewhere", "304": "NotModified", "400": "BadRequest", "404": "NotFound",
+          "429": "TooMany", "503": "Away"}  # fmt: skip
 
 
 def document(endpoints: Iterable[Endpoint], *, server: str, contact: str) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def statuses(endpoint: Endpoint) -> tuple[str, ...]:
     in_path = any(one.in_path for one in endpoint.parameters)
     return (
         *(() if leads else ("200",)),
+        *(("301",) if endpoint.spelt else ()),
         *(("302",) if leads or in_path else ()),
         "304",
         *(("400",) if endpoint.query else ()),
@@ -126,7 +129,7 @@ def _operation(endpoint: Endpoint, extension: str, form: Form | None) -> dict[st
         "operationId": re.sub(r"\W+", "_", template_of(path)).strip("_") or "home",
         "summary": f"{endpoint.title}, as {extension}" if extension else endpoint.title,
         "description": endpoint.doc,
-        "parameters": [_parameter(one) for one in endpoint.parameters],
+        "parameters": [_parameter(one, whole=form is not None and form.whole) for one in endpoint.parameters],
         "responses": dict(sorted(answers.items())),
     }
 
@@ -146,7 +149,9 @@ def _answer(endpoint: Endpoint, form: Form | None) -> dict[str, Any]:
     }
 
 
-def _parameter(one: Parameter) -> dict[str, Any]:
+def _parameter(one: Parameter, *, whole: bool) -> dict[str, Any]:
+    if whole and one.name == "per":
+        one = replace(one, doc=f"{one.doc}; left out, as page is: all there are", default=None)
     return {
         "name": one.name,
         "in": "path" if one.in_path else "query",
@@ -170,10 +175,10 @@ def _values(one: Parameter) -> dict[str, Any]:
 
 def _response(status: str) -> dict[str, Any]:
     made: dict[str, Any] = {"description": _SAID[status]}
-    if status == "302":
+    if status in {"301", "302"}:
         made["headers"] = {"Location": {"description": "where", "schema": {"type": "string"}}}
     if status in {"429", "503"}:
         made["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-    if status not in {"302", "304"}:
+    if status not in {"301", "302", "304"}:
         made["content"] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     return made

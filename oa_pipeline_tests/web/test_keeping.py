@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_files_beyond_the_most_there_may_be_are_removed(tmp_path: Path, monkeypa
         kept.put(f"/{n}", page("x", 1000.0 + n))
 
     assert len(list((tmp_path / "v").iterdir())) < 16
+
+
+def test_long_pages_leave_room_on_the_disk_however_few_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "BYTES_ON_DISK", 5000)
+    monkeypatch.setattr(keeping, "EVERY", 10)
+    kept = Kept(tmp_path, "v")
+    for n in range(40):
+        kept.put(f"/{n}", page(random.Random(n).randbytes(500).hex(), 1000.0 + n))
+
+    assert sum(path.stat().st_size for path in (tmp_path / "v").iterdir()) < 5000 + 10 * 1000
 
 
 def test_what_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,18 @@ def test_the_page_describes_every_address_with_an_example_that_works(reader: Fla
             assert reader.get(told["example"]).status_code == 200, told["example"]
 
 
+def test_it_is_described_which_forms_are_whole(reader: FlaskClient) -> None:
+    told = reader.get("/openapi.json").get_json()["paths"]
+
+    def per(path: str) -> Any:
+        return next(one for one in told[path]["get"]["parameters"] if one["name"] == "per")
+
+    assert per("/sources.json")["schema"]["default"] == 100
+    for path in ("/sources.csv", "/sources.geojson", "/quality.csv", "/coverage/{code}.csv", "/licences.csv"):
+        assert "default" not in per(path)["schema"]
+        assert per(path)["description"].endswith("left out, as page is: all there are")
+
+
 def test_nothing_of_a_table_is_described_that_has_no_table() -> None:
     for endpoint in ENDPOINTS:
         made: Any = schema(endpoint)["properties"]

@@ -63,6 +63,47 @@ def test_the_page_of_a_file_tells_its_data_sources_apart(client: FlaskClient, en
     assert "parcels," not in alone.all("table")[-1].text
 
 
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("/sources/US/CA", "/sources/us/ca"),
+        ("/sources/US/CA/", "/sources/us/ca"),
+        ("/sources/Us.csv", None),  # a folder has no form of its own but for its list's
+        ("/sources/US.json", "/sources/us.json"),
+        ("/sources/US/ca/Alameda", "/sources/us/ca/alameda"),
+        ("/sources/us/ca/ALAMEDA.json", "/sources/us/ca/alameda.json"),
+        ("/sources/US/CA/Alameda.atom", "/sources/us/ca/alameda.atom"),
+        ("/sources/US/CA/Alameda/Parcels/County/", "/sources/us/ca/alameda/parcels/county"),
+        ("/sources/US/CA/Nowhere", None),
+        ("/latest/run/US/CA/Alameda.zip", "/latest/run/us/ca/alameda.zip"),
+        ("/latest/run/us/ca/alameda/addresses/County.parquet", "/latest/run/us/ca/alameda/addresses/county.parquet"),
+        ("/latest/run/US/CA.zip", None),
+        ("/latest/run/us/ca/alameda.ZIP", None),
+        ("/coverage/US/", "/coverage/us/"),
+        ("/coverage/US.json", "/coverage/us.json"),
+        ("/coverage/us/CA/", "/coverage/us/ca/"),
+        ("/coverage/us/CA.csv", "/coverage/us/ca.csv"),
+    ],
+)
+def test_who_types_capitals_is_led_to_the_name_for_good(
+    reader: FlaskClient, address: str, location: str | None
+) -> None:
+    answer = reader.get(address, headers=BROWSER)
+
+    assert (answer.status_code, answer.headers.get("Location")) == ((301, location) if location else (404, None))
+    if location:
+        assert reader.get(location, headers=BROWSER).status_code in {200, 302}
+
+
+def test_a_name_that_several_differ_from_in_capitals_alone_is_nobodys(client: FlaskClient, engine: sa.Engine) -> None:
+    for source in ("xx/Aa", "xx/aA"):
+        run(engine, declare(engine, f"{source}/addresses/x"))
+
+    assert client.get("/sources/xx/Aa").status_code == 200
+    assert client.get("/sources/xx/AA").status_code == 404
+    assert client.get("/sources/XX/").headers["Location"] == "/sources/xx"
+
+
 @pytest.mark.parametrize("address", ["/sources/u", "/sources/us/c", "/sources/xx", "/sources/us//", "/sources/%2e/"])
 def test_half_a_name_is_no_folder(reader: FlaskClient, address: str) -> None:
     assert reader.get(address, headers=BROWSER).status_code == 404
@@ -91,6 +132,41 @@ def test_a_state_is_called_the_same_in_a_table_and_above_it(reader: FlaskClient,
     assert "\N{WHITE CIRCLE} out of date" in shown
     assert links[0].removeprefix("\N{WHITE CIRCLE} ") == "out of date"
     assert "stale" not in document.all("main")[0].text
+
+
+def test_who_fetches_a_list_gets_all_of_it_and_who_asks_for_a_part_a_part(
+    client: FlaskClient, engine: sa.Engine
+) -> None:
+    keys = [declare(engine, f"us/x{number:03}/addresses/x") for number in range(101)]
+
+    def csv_of(query: str) -> list[str]:
+        return [line.partition(",")[0] for line in client.get(f"/sources.csv{query}").text.splitlines()[1:]]
+
+    def features_of(query: str) -> list[str]:
+        return [one["id"] for one in client.get(f"/sources.geojson{query}").get_json()["features"]]
+
+    for listed in (csv_of, features_of):
+        assert listed("") == keys
+        assert listed("?per=&page=") == keys
+        assert listed("?order=down&q=x00") == keys[9::-1]
+        assert listed("?per=7") == keys[:7]
+        assert "Link" not in client.get("/sources.csv").headers
+    assert len(client.get("/sources.json").get_json()["data_sources"]) == 100
+    second = page(client, "/sources/").all("a")
+    onwards = next(one.attributes["href"] for one in second if one.attributes.get("rel") == "next")
+    assert csv_of(onwards.removeprefix("/sources/")) == keys[100:]
+    assert len(client.get("/quality.csv").text.splitlines()) == len(keys) + 1
+
+
+def test_the_foot_of_a_page_leads_to_the_whole_list_and_to_this_part_of_it(reader: FlaskClient) -> None:
+    def foot(address: str) -> str:
+        return " ".join(page(reader, address).all("footer")[0].text.split())
+
+    assert "The same facts as JSON, CSV, GeoJSON." in foot("/sources/?q=alameda")
+    assert "This part of the table as JSON. All of it as CSV, GeoJSON." in foot("/sources/?q=us&per=1")
+    links = page(reader, "/sources/?q=us&sort=rows&per=1").links()
+    assert "/sources.csv?q=us&sort=rows" in links
+    assert "/sources.json?q=us&sort=rows&per=1" in links
 
 
 @pytest.mark.parametrize("form", ["", ".json", ".csv", ".geojson"])

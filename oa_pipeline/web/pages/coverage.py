@@ -181,7 +181,7 @@ def country(asked: Asked) -> Answer | Elsewhere:
     if code not in NAMES or not asked["code"].isascii():  # one letter of another script may be two of ours
         raise NotFound("There is no such country", cure="/coverage/ lists them by their ISO 3166-1 codes")
     if asked["code"] != code.lower():
-        return Elsewhere(f"/coverage/{code.lower()}/")
+        return Elsewhere(f"/coverage/{code.lower()}/", for_good=True)
     rows = [one for one in asked.catalogue.rows if one.country == code]
     drawn = ledger_coverage.area(asked.site.ledger(), ledger_coverage.COUNTRY, code)
     told = area(asked, code, NAMES[code], _sum(rows), drawn, f"/coverage/{code.lower()}/")
@@ -195,7 +195,7 @@ def state(asked: Asked) -> Answer | Elsewhere:
     if code not in STATE_NAMES or not asked["mail"].isascii():
         raise NotFound("There is no such state", cure="/coverage/us/ lists them by the codes that the mail uses")
     if asked["mail"] != code.lower():
-        return Elsewhere(f"/coverage/us/{code.lower()}/")
+        return Elsewhere(f"/coverage/us/{code.lower()}/", for_good=True)
     engine = asked.site.ledger()
     rows = [one for one in asked.catalogue.rows if one.us_state == code]
     drawn = ledger_coverage.area(engine, ledger_coverage.STATE, code)
@@ -289,6 +289,7 @@ def _page_of_one(
             *OTHER_PARTS,
         ),
         example=example,
+        spelt=True,
         of_catalogue=True,
     )
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ...ledger import builds, history, sets
 from ...ledger.reading import Row
 from ..endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Facts, Field, Kind, NotFound, Parameter
 from ..files import BLUEPRINT
 from ..forms import json_form
+from ..spelling import source_spelt
 from ..state import LAYER
 from .collections import name_of
 
@@ -44,6 +46,8 @@ def latest_run(extension: str) -> Facts:
 
     def facts(asked: Asked) -> Elsewhere:
         run = history.latest_run(asked.site.ledger(), asked["what"])
+        if run is None and (name := source_spelt(asked.catalogue.rows, asked["what"])):
+            return Elsewhere(f"/latest/run/{quote(name)}.{extension}", for_good=True)
         key = _output(run, kinds) if run is not None else ""
         if not key:
             raise NotFound(NO_RUN, cure="/sources/ tells which data sources have results, and in which forms")
@@ -140,8 +144,11 @@ def at_root(name: str) -> Facts:
     return facts
 
 
-def _pointer(path: str, title: str, doc: str, facts: Facts, *parameters: Parameter, example: str = "") -> Endpoint:
-    return Endpoint(path, title, doc, facts, parameters=parameters, example=example or path, cache=Cache.POINTER)
+def _pointer(
+    path: str, title: str, doc: str, facts: Facts, *parameters: Parameter, example: str = "", spelt: bool = False
+) -> Endpoint:
+    example = example or path
+    return Endpoint(path, title, doc, facts, parameters=parameters, example=example, spelt=spelt, cache=Cache.POINTER)
 
 
 LICENSES: dict[str, Any] = {
@@ -162,6 +169,7 @@ ENDPOINTS = (
             latest_run(extension),
             WHAT,
             example=f"/latest/run/us/ca/alameda.{extension}",
+            spelt=True,
         )
         for extension, (_, says) in FORMS.items()
     ),

@@ -16,7 +16,7 @@ from ..facets import COUNTRY, LAYER, SEARCH, chosen, facet, holding
 from ..forms import Entry, atom_form, csv_form, json_form
 from ..ordering import OTHER_PARTS, ordered_by, part_asked
 from ..rendering import iso
-from .sources import KEY, RANKS
+from .sources import FRESH, KEY, RANKS
 
 WELL = "good"
 HOSTS = 15  # publishers that are named with how much of theirs is wrong
@@ -175,7 +175,11 @@ ENDPOINTS = (
         "What is broken, held, out of date or never run: why, since when, and what to do about it.",
         quality,
         template="quality.html",
-        twins={"json": json_form(), "csv": csv_form("data_sources", COLUMNS), "atom": atom_form(_entries)},
+        twins={
+            "json": json_form(),
+            "csv": csv_form("data_sources", COLUMNS, fresh_seconds=FRESH),
+            "atom": atom_form(_entries),
+        },
         parameters=(
             SEARCH,
             COUNTRY,

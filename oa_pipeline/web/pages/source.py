@@ -17,6 +17,7 @@ from ..commands import commands
 from ..cures import SUGGESTED, problem_of
 from ..endpoints import LAST_NUMBER, Answer, Asked, Elsewhere, Endpoint, Field, Kind, Link, NotFound, Parameter
 from ..forms import Entry, atom_form, json_form
+from ..spelling import folder_spelt, source_spelt
 from .runs import objects, preview
 
 PER = 30
@@ -38,10 +39,8 @@ def source(asked: Asked) -> Answer | Elsewhere:
         if what.endswith("/") and _standings(asked, what.rstrip("/")):
             return Elsewhere(f"/sources/{quote(what.rstrip('/'))}")
         key = history.key_named(ledger, what)
-        if key is None and (location := _list_below(asked, what)):
-            return Elsewhere(location)
         if key is None:
-            raise NotFound(f"Source {what} does not exist", cure="/sources/ lists them all")
+            return _meant(asked, what)
         if key != what and any(one.key == key for one in _standings(asked, key)):
             return Elsewhere(f"/sources/{quote(key)}")
     past = history.source_history(ledger, what, before=asked["page"] or None, limit=PER + 1)
@@ -59,6 +58,16 @@ def source(asked: Asked) -> Answer | Elsewhere:
     several = len({(run["layer"], run["name"]) for run in past}) > 1
     names = {"states": STATES, "suggested": SUGGESTED, "several": several, "one": one, "what": what}
     return Answer(data, title=what, links=links, only_page=names)
+
+
+def _meant(asked: Asked, what: str) -> Elsewhere:
+    """Where somebody is led who names a folder, or spells a name in another way. Raises NotFound for all others."""
+    if location := _list_below(asked, what):
+        return Elsewhere(location)
+    name, rows = what.rstrip("/"), asked.catalogue.rows
+    if found := source_spelt(rows, name) or folder_spelt(rows, name):
+        return Elsewhere(f"/sources/{quote(found)}", for_good=True)
+    raise NotFound(f"Source {what} does not exist", cure="/sources/ lists them all")
 
 
 def _list_below(asked: Asked, what: str) -> str:
@@ -158,6 +167,7 @@ ENDPOINTS = (
         source,
         template="source.html",
         twins={"json": json_form(), "atom": atom_form(_entries)},
+        spelt=True,
         parameters=(
             Parameter("what", "a source's path, or a data source's key", in_path=True, most=900),
             Parameter("page", "runs before this one", Kind.INTEGER, default=0, most=LAST_NUMBER),

@@ -48,6 +48,7 @@ FIELDS = (
 )
 COLUMNS = tuple(field.name for field in FIELDS)
 OWN = tuple(name for name in COLUMNS if name != "url")
+FRESH = 60.0  # seconds for which a whole list is shown although there is something newer
 
 
 def sources(asked: Asked) -> Answer:
@@ -103,8 +104,8 @@ ENDPOINTS = (
         template="sources.html",
         twins={
             "json": json_form(),
-            "csv": csv_form("data_sources", COLUMNS),
-            "geojson": geojson_form(_features),
+            "csv": csv_form("data_sources", COLUMNS, fresh_seconds=FRESH),
+            "geojson": geojson_form(_features, fresh_seconds=FRESH),
         },
         parameters=(
             SEARCH,
