@@ -48,11 +48,12 @@ class System:
     home: Path  # DAGSTER_HOME
     instance: DagsterInstance
     webserver: Webserver
+    database: Service | None = None  # where it is ours; it is stopped by who started it
     services: list[Service] = field(default_factory=list)
 
     def check(self) -> None:
-        """Raises ServiceDied if one of the services has ended."""
-        for service in self.services:
+        """Raises ServiceDied if one of the services, or our database, has ended."""
+        for service in [self.database, *self.services] if self.database else self.services:
             if not service.alive:
                 raise ServiceDied(
                     f"the {service.name} ended by itself, {service.how_it_ended()}; its last words were:\n"
@@ -81,7 +82,7 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         stack.enter_context(only_one(home / "up.lock"))
         port, site_port = free(settings.ui_port), free(settings.web_port, "the public site", "OA_WEB_PORT")
         terminal.waiting("starting PostgreSQL")
-        url = stack.enter_context(database(settings, home))
+        url, server = stack.enter_context(database(settings, home))
         code_socket = stack.enter_context(socket_folder(home)) / "code"
         dagster_home = home / "dagster"
         write_home(dagster_home, socket=code_socket, pull_request_slots=0)  # none reaches this machine
@@ -93,7 +94,8 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         os.environ.update(environment)
         terminal.waiting("starting Dagster")
         (home / "logs").mkdir(exist_ok=True)
-        system = System(Settings.from_env(), dagster_home, open_instance(dagster_home, stack), Webserver(port))
+        instance = open_instance(dagster_home, stack)
+        system = System(Settings.from_env(), dagster_home, instance, Webserver(port), server)
         stack.callback(stop_all, system, terminal)
         if ended := end_leftovers(system.instance, ledger_engine(url), code_socket):
             terminal.say(f"runs cut off when the last `oa up` was killed: {len(ended)}; they count as failed")
@@ -138,18 +140,19 @@ def open_instance(folder: Path, stack: contextlib.ExitStack) -> DagsterInstance:
 
 
 @contextlib.contextmanager
-def database(settings: Settings, home: Path) -> Iterator[str]:
-    """The address of the database, with the ledger's schema up to date."""
+def database(settings: Settings, home: Path) -> Iterator[tuple[str, Service | None]]:
+    """The address of the database, with the ledger's schema up to date, and its server where that is ours."""
     from ..ledger.upgrade import upgrade
 
     if settings.database_url:
         upgrade(settings.database_url)
-        yield settings.database_url
+        yield settings.database_url, None
         return
     server = embedded.start(home)
     try:
         upgrade(server.url)
-        yield server.url
+        ours = server.process and Service("database", server.folder / "postgres.log", server.process)
+        yield server.url, ours
     finally:
         server.stop()
 

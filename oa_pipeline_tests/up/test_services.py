@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from oa_pipeline.settings import Settings
 from oa_pipeline.up.services import Service, start
-from oa_pipeline.up.system import ServiceDied, System
+from oa_pipeline.up.system import ServiceDied, System, database
 
 PATIENCE = 60.0  # seconds
 
@@ -35,7 +36,7 @@ def test_it_is_told_how_a_service_ended(tmp_path: Path, end: str, told: str) -> 
 
 def test_a_service_that_was_killed_is_told_with_its_words_and_what_to_do(tmp_path: Path) -> None:
     service = ended(tmp_path, "import os; print('\\x1b[32mat work\\x1b[0m', flush=True); os.kill(os.getpid(), 9)")
-    system = System(None, tmp_path / "dagster", None, None, [service])  # type: ignore[arg-type]
+    system = System(None, tmp_path / "dagster", None, None, services=[service])  # type: ignore[arg-type]
     with pytest.raises(ServiceDied) as died:
         system.check()
     first, words, cure = str(died.value).splitlines()
@@ -50,3 +51,14 @@ def test_what_a_killed_service_printed_is_still_there_when_the_next_has_started(
     ended(tmp_path, "print('the second')")
     assert (tmp_path / "worker.log.1").read_text() == "the first\n"
     assert (tmp_path / "worker.log").read_text() == "the second\n"
+
+
+def test_a_database_that_was_killed_is_noticed(home: Path) -> None:
+    with database(Settings(home=home), home) as (_, server):
+        system = System(None, home / "dagster", None, None, server)  # type: ignore[arg-type]
+        system.check()
+        assert server is not None
+        server.process.kill()
+        server.process.wait(PATIENCE)
+        with pytest.raises(ServiceDied, match="the database ended by itself, killed by SIGKILL"):
+            system.check()
