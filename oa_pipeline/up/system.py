@@ -151,7 +151,8 @@ def database(settings: Settings, home: Path) -> Iterator[tuple[str, Service | No
     server = embedded.start(home)
     try:
         upgrade(server.url)
-        ours = server.process and Service("database", server.folder / "postgres.log", server.process)
+        log = server.folder / "postgres.log"
+        ours = Service("database", log, server.process) if server.process else None
         yield server.url, ours
     finally:
         server.stop()
