@@ -20,7 +20,14 @@ FOUR = 4
 @pytest.fixture
 def limited(site: Site, filled: Filled) -> FlaskClient:
     """A site that makes four answers a minute for each."""
-    return create_app(site=Site(replace(site.settings, rate_limit=FOUR), catalogue_seconds=0)).test_client()
+    return visited(site, rate_limit=FOUR)
+
+
+def visited(site: Site, **settings: int) -> FlaskClient:
+    """The same with other settings, at one moment, so that nothing comes back however long its answers take."""
+    made = Site(replace(site.settings, **settings), catalogue_seconds=0)  # type: ignore[arg-type]
+    made.limits.clock = lambda: 7.0
+    return create_app(site=made).test_client()
 
 
 def ask(client: FlaskClient, address: str, who: str = "192.0.2.1", **headers: str) -> int:
@@ -65,8 +72,7 @@ def test_what_has_not_changed_costs_nothing(limited: FlaskClient) -> None:
 
 def test_a_reader_is_whom_the_trusted_proxy_names_and_nobody_else(site: Site, filled: Filled) -> None:
     def statuses(proxies: int, *said: str) -> list[int]:
-        settings = replace(site.settings, rate_limit=1, proxies=proxies)
-        client = create_app(site=Site(settings, catalogue_seconds=0)).test_client()
+        client = visited(site, rate_limit=1, proxies=proxies)
         return [ask(client, f"/sources/?q={n}", **{"X-Forwarded-For": one}) for n, one in enumerate(said)]
 
     assert statuses(0, "198.51.100.1", "198.51.100.2") == [200, 429]  # made up by the reader
