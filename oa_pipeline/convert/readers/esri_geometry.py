@@ -137,12 +137,12 @@ def _trimmed(one: EsriGeometry, held: Any) -> Any:
     """Positions without measures: the third number is one where the geometry has measures and no heights."""
     size = 2 if one.hasM and not one.hasZ else 3
 
-    def cut(node: Any) -> Any:
+    def cut(node: Any, levels: int) -> Any:
         if isinstance(node, list) and node and not isinstance(node[0], list):
             return node[:size]
-        return [cut(part) for part in node] if isinstance(node, list) else node
+        return [cut(part, levels - 1) for part in node] if levels and isinstance(node, list) else node
 
-    return cut(held)
+    return cut(held, 2)  # rings are lists of lists of positions, and nothing nests deeper
 
 
 def _parts(held: Sequence[EsriGeometry], name: str) -> list[Any]:

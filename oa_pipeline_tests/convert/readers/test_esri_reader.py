@@ -164,6 +164,14 @@ def test_features_with_unreadable_geometry_are_dropped_and_counted(tmp_path: Pat
     assert found.counters == {"rows/read": 2, "rows/dropped/bad-geometry": 1}
 
 
+@pytest.mark.parametrize("member", ["points", "paths", "rings"])
+def test_measures_are_looked_for_no_deeper_than_positions_can_be(tmp_path: Path, member: str) -> None:
+    deep = f'{{"attributes": {{"n": 1}}, "geometry": {{"hasM": true, "{member}": {"[" * 800}{"]" * 800}}}}}'
+    found = read_esri(tmp_path, [deep, feature(2)])
+    assert found.column("n") == ["2"]
+    assert found.counters["rows/dropped/bad-geometry"] == 1
+
+
 def test_latitude_and_longitude_stand_in_where_geometry_is_missing(tmp_path: Path) -> None:
     features = [
         feature(1, None, lat=3.5, lon="4.5"),
