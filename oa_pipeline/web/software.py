@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
-from .rendering import STATIC
+from .vendored import packages
 
 OURS = "oa_pipeline"
-VENDORED = STATIC / "vendor" / "vendor.json"
 LONGEST = 60  # characters: a longer "licence" is the whole text of one
 HOMES = ("homepage", "home", "source", "source code", "repository", "documentation")  # labels, the best first
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -30,9 +28,7 @@ def _by_name(one: dict[str, Any]) -> str:
 
 
 def _vendored() -> Iterator[dict[str, Any]]:
-    if not VENDORED.is_file():
-        return
-    for one in json.loads(VENDORED.read_bytes()):
+    for one in packages().values():
         yield {
             "name": one["name"],
             "version": one["version"],

@@ -10,7 +10,7 @@ from ...ledger import changes as ledger_changes
 from ...ledger.changes import JUMP, Change
 from ...ledger.reading import Row
 from ..endpoints import LAST_NUMBER, Answer, Asked, Endpoint, Field, Kind, Link, Parameter
-from ..facets import COUNTRY, LAYER
+from ..facets import COUNTRY, LAYER, LAYERS
 from ..forms import Entry, atom_form, json_form
 
 PER = 100
@@ -58,7 +58,7 @@ def changes(asked: Asked) -> Answer:
     )
     data = {"changes": [change(asked, one) for one in kept.found]}
     links = (Link("next", asked.link(page=kept.before)),) if kept.before else ()
-    return Answer(data, links=links, only_page={"kinds": KINDS})
+    return Answer(data, links=links, only_page={"kinds": KINDS, "layers": LAYERS})
 
 
 def change(asked: Asked, found: Row) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ...counters import Counters
 from ...errors import Problem
 from ...github.changes import Outcome as FileOutcome
 from ...github.report.holding import would_be_held
@@ -15,13 +14,13 @@ from ...github.report.outcomes import Outcome, outcome_of
 from ...ledger import jobs, queries, tables
 from ...ledger.reading import Row
 from ...ledger.tables import JobStatus
-from ...orchestration.gate import limits_of
+from ...orchestration.gate import filled, limits_of
 from ..columns import columns
 from ..cures import CURES
 from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
 from ..ordering import OTHER_PARTS, PAGE, PLACE, older, part_of
-from .runs import KINDS, objects
+from .runs import KINDS, objects, preview
 
 PER = 25
 PER_DETAILS = 20  # data sources of a job on one page
@@ -161,7 +160,7 @@ def _file(found: Mapping[str, Any]) -> dict[str, Any]:
 def _data_source(asked: Asked, member: Row, before: Row | None) -> dict[str, Any]:
     """How it stands, what is wrong with it, and how its result differs from what is published."""
     outcome = outcome_of(member)
-    outputs = objects(asked, {"outputs": member["run_outputs"] or {}, "pruned_at": member["run_pruned_at"]})
+    run = {"outputs": member["run_outputs"] or {}, "pruned_at": member["run_pruned_at"]}
     names = ("rows", "sampled", "licence", "share_alike", "attribution_name", "tests_passed", "cache_size", "bounds")
     return {
         "key": member["key"],
@@ -176,15 +175,9 @@ def _data_source(asked: Asked, member: Row, before: Row | None) -> dict[str, Any
         "would_be_held": list(would_be_held(member, before, limits_of(asked.site.settings))),
         "change": _change(member["run_rows"], before, sampled=bool(member["run_sampled"])),
         "fields": _fields(member, before),
-        "outputs": outputs,
-        "preview": _preview(asked, member),
+        "outputs": objects(asked, run),
+        "preview": preview(asked, run),
     }
-
-
-def _preview(asked: Asked, member: Row) -> str | None:
-    made = (member["run_outputs"] or {}).get("preview")
-    known = isinstance(made, dict) and isinstance(made.get("key"), str) and not member["run_pruned_at"]
-    return asked.site.picture_url(made["key"]) if made and known else None
 
 
 def _problem(member: Row, outcome: Outcome) -> dict[str, str] | None:
@@ -213,20 +206,17 @@ def _change(now: int | None, before: Row | None, *, sampled: bool) -> int | None
 
 def _fields(member: Row, before: Row | None) -> list[dict[str, Any]]:
     """In which share of the rows each field has text, now and in the default branch."""
-    now, had = Counters(member["run_counters"] or {}), Counters(before["counters"] if before else {})
     rows, rows_before = member["run_rows"], before["rows"] if before else None
     if not rows:
         return []
-    names = {
-        name.split("/")[1] for counters in (now, had) for name in counters if re.fullmatch("field/[^/]+/filled", name)
-    }
+    now, had = filled(member["run_counters"] or {}), filled(before["counters"] if before else {})
     return [
         {
             "field": name,
-            "share": now[f"field/{name}/filled"] / rows,
-            "share_published": had[f"field/{name}/filled"] / rows_before if rows_before else None,
+            "share": now.get(name, 0) / rows,
+            "share_published": had.get(name, 0) / rows_before if rows_before else None,
         }
-        for name in sorted(names)
+        for name in sorted({*now, *had})
     ]
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, Response, current_app, request
 
 from ...errors import SettingsError
 from ...github.records import GitHubError
@@ -23,7 +23,7 @@ from ...github.signin import OAuthApp
 from ...settings import Settings
 from ..errors import worded
 from ..headers import posting_to
-from . import cookies
+from . import answers, cookies
 
 SIGNIN, SESSION = "signin", "session"  # purposes of cookies
 SIGNIN_SECONDS, SESSION_SECONDS = 600, 3600
@@ -89,7 +89,7 @@ def login() -> Response:
     settings = _settings()
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     target = OAuthApp.from_settings(settings).authorize_url(callback=_callback(), state=state, verifier=verifier)
-    response = _to(target, HTTPStatus.SEE_OTHER)
+    response = answers.to(target, HTTPStatus.SEE_OTHER)
     cookies.put(response, settings, SIGNIN, {"state": state, "verifier": verifier}, seconds=SIGNIN_SECONDS)
     return response
 
@@ -107,7 +107,7 @@ def logout() -> Response:
     """302 to the page above, signed out."""
     if not from_our_own_form():
         return strange_form()
-    response = _to("/auth", HTTPStatus.FOUND)
+    response = answers.to("/auth")
     cookies.drop(response, _settings(), SESSION)
     return response
 
@@ -136,7 +136,7 @@ def _answer() -> Response:
             f"{person.login} is not a member of {app.group}.",
             "Its owners can invite you on GitHub.",
         )
-    response = _to(AFTERWARDS, HTTPStatus.FOUND)
+    response = answers.to(AFTERWARDS)
     kept = {"login": person.login, "at": int(time.time())}
     cookies.put(response, settings, SESSION, kept, seconds=SESSION_SECONDS)
     return response
@@ -144,16 +144,8 @@ def _answer() -> Response:
 
 def _page(who: Session | None) -> Response:
     app = OAuthApp.from_settings(_settings())
-    text = current_app.config["SITE"].templates.render("signin.html", title="Sign in", who=who, group=app.group)
-    response = Response(text, content_type="text/html; charset=utf-8")
+    response = answers.page("signin.html", title="Sign in", who=who, group=app.group)
     response.headers["Content-Security-Policy"] = posting_to(app.site)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _to(location: str, status: HTTPStatus) -> Response:
-    response: Response = redirect(location, status)  # type: ignore[assignment]
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

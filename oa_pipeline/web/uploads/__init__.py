@@ -12,12 +12,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, current_app, redirect, request
+from flask import Blueprint, Response, abort, current_app, request
 
 from ...publish.store import MissingObject
 from ..errors import worded
 from ..headers import posting_to
-from ..signin import cookies, from_our_own_form, session, strange_form
+from ..signin import answers, cookies, from_our_own_form, session, strange_form
 from ..site import Site
 from .files import LEAST, MIB, TYPES, content_type, new_key
 from .receiving import receive
@@ -47,7 +47,7 @@ def page() -> Response:
     """Asks for the file's name; with `name`, has the form for the file."""
     who = session()
     if who is None:
-        return _to("/auth")
+        return answers.to("/auth")
     name = request.args.get("name", "").strip()
     form = _form(who.login, name) if name else None
     names = {"name": name, "form": form, "minutes": FORM_SECONDS // 60, "endings": TYPES}
@@ -72,7 +72,7 @@ def upload() -> Response:
     key = str(promised["key"])
     size = receive(request, site.store(), key, content_type=content_type(key.rpartition("/")[2]), most=most)
     log.info("%s uploaded %s, %d bytes", who.login, key, size)
-    return _to(_afterwards(site, who.login, key), HTTPStatus.SEE_OTHER)
+    return answers.to(_afterwards(site, who.login, key), HTTPStatus.SEE_OTHER)
 
 
 @blueprint.get(f"{HERE}/done")
@@ -80,7 +80,7 @@ def done() -> Response:
     """Where the file lies that was uploaded."""
     site, who = _site(), session()
     if who is None:
-        return _to("/auth")
+        return answers.to("/auth")
     said = cookies.opened(site.settings, DONE, request.args.get("file", ""), seconds=DONE_SECONDS)
     if said is None or said["login"] != who.login:
         abort(HTTPStatus.NOT_FOUND)
@@ -123,16 +123,7 @@ def _in_bucket(site: Site) -> bool:
 
 
 def _page(title: str, **names: Any) -> Response:
-    text = _site().templates.render("upload.html", title=title, **names)
-    response = Response(text, content_type="text/html; charset=utf-8")
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _to(location: str, status: HTTPStatus = HTTPStatus.FOUND) -> Response:
-    response: Response = redirect(location, status)  # type: ignore[assignment]
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answers.page("upload.html", title=title, **names)
 
 
 def _site() -> Site:
