@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import psutil
 
 
 def alive(pid: int) -> bool:
@@ -14,6 +16,11 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run. One whose number was given to another does not."""
+    return [process for process in processes if process.is_running() and alive(process.pid)]
 
 
 def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:

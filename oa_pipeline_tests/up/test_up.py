@@ -30,7 +30,7 @@ from oa_pipeline.up.graphql import Webserver
 from oa_pipeline.up.system import child_environment, running
 from oa_pipeline.up.terminal import Terminal
 from oa_pipeline_tests.ledger.life import counts_by_status
-from oa_pipeline_tests.processes import alive
+from oa_pipeline_tests.processes import left
 
 PROGRAM = (
     "import sys; from oa_pipeline.settings import Settings; from oa_pipeline.up import up; "
@@ -97,9 +97,9 @@ def wait_until(true: Callable[[], Any], seconds: float) -> None:
 
 
 def gone(processes: list[psutil.Process], seconds: float = 120) -> list[psutil.Process]:
-    """Those that still run when the time is over. psutil knows a process whose number was given to another."""
-    wait_until(lambda: not any(alive(process.pid) for process in processes), seconds)
-    return [process for process in processes if alive(process.pid) and process.is_running()]
+    """Those that still run when the time is over."""
+    wait_until(lambda: not left(processes), seconds)
+    return left(processes)
 
 
 @pytest.mark.timeout(900)

@@ -13,7 +13,7 @@ from typing import Any
 from oa_pipeline_tests.servers import Request, Response, Server, serve
 
 CSV = {"format": "csv", "lon": "lon", "lat": "lat", "number": "number", "street": "street"}
-PATIENCE = 60.0
+PATIENCE = 600.0
 
 
 def csv(rows: int, street: str = "Kirkgate") -> bytes:

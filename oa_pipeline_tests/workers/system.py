@@ -26,14 +26,17 @@ from dagster._core.remote_origin import (
 from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from oa_pipeline.ledger.engine import ledger_engine
+from oa_pipeline.ledger.engine import in_transaction, ledger_engine
 from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.up.services import program
 from oa_pipeline.up.system import listening
 from oa_pipeline_tests.mapless import MAPLESS_ENVIRONMENT
+from oa_pipeline_tests.processes import left
 
 TOP = Path(__file__).resolve().parents[2]
 LOCATION = "oa_pipeline_tests.workers.location"
+PATIENCE = 200.0  # seconds, for what takes a few on a machine that has nothing else to do
+SILENT = 6  # seconds after which a worker is lost: many beats
 YAML = """
 telemetry: {{enabled: false}}
 storage:
@@ -97,12 +100,12 @@ class System:
     def worker(self, *options: str, slots: int = 2, log: str = "worker") -> subprocess.Popen[bytes]:
         """A worker, not waited for."""
         command = [sys.executable, "-m", "oa_pipeline", "worker", "--slots", str(slots), "-m", self.location]
-        timing = ["--beat", "0.5", "--silent", "3", "--grace", "2", "--drain", "1"]
+        timing = ["--beat", "0.5", "--silent", str(SILENT), "--grace", "6", "--drain", "1"]
         return self._start(log, [*command, *timing, *options])
 
     def capacity(self, *options: str) -> subprocess.Popen[bytes]:
         """What keeps the pool as big as the work."""
-        command = [sys.executable, "-m", "oa_pipeline", "capacity", "--every", "1", "--silent", "3", *options]
+        command = [sys.executable, "-m", "oa_pipeline", "capacity", "--every", "1", "--silent", str(SILENT), *options]
         return self._start("capacity", command)
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
@@ -168,10 +171,10 @@ class System:
         assert run is not None
         return run.status
 
-    def wait(self, run_id: str, status: DagsterRunStatus, seconds: float = 60) -> None:
+    def wait(self, run_id: str, status: DagsterRunStatus, seconds: float = PATIENCE) -> None:
         self.until(lambda: self.status(run_id) is status, f"{run_id} {status}", seconds)
 
-    def until(self, true: Callable[[], Any], what: str, seconds: float = 60) -> None:
+    def until(self, true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, f"{what} did not come true\n{self.logs()}"
@@ -210,9 +213,12 @@ class System:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in ending:
-            process.wait(60)
-        _, alive = psutil.wait_procs(below, timeout=30)
-        assert alive == [], "processes were left behind"
+            process.wait(PATIENCE)
+        self.gone(below)
+
+    def gone(self, processes: Sequence[psutil.Process]) -> None:
+        """Waits until none of them runs."""
+        self.until(lambda: not left(processes), "the end of all processes")
 
     def forget(self) -> None:
         """No run is known any more, and nothing has been said: another test may begin. Services may be at work."""
@@ -221,13 +227,13 @@ class System:
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
             f"WHERE schemaname IN ('oa', 'public') AND tablename NOT IN {kept}"
         )
-        with self.engine.begin() as connection:
-            connection.exec_driver_sql(f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY")
+        statement = f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY"
+        in_transaction(self.engine, lambda connection: connection.exec_driver_sql(statement))  # again after a deadlock
         for log in self.folder.glob("*.log"):
             os.truncate(log, 0)
         self.tests += 1
 
-    def end(self, process: subprocess.Popen[bytes], seconds: float = 60) -> int:
+    def end(self, process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> int:
         """Tells it to end and waits."""
         process.send_signal(signal.SIGTERM)
         return process.wait(seconds)
@@ -239,8 +245,8 @@ def system(
     url: str,
     *,
     resume: int = 1,
-    silent: int = 3,
-    start_timeout: int = 60,
+    silent: int = SILENT,
+    start_timeout: int = 600,
     of_a_host: int = 2,
     location: str = LOCATION,
     mode: str = "local",

@@ -28,7 +28,7 @@ from oa_pipeline.publish.folder import FolderStore
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.database import open_folder
 from oa_pipeline_tests.workers.publisher import Publisher, publisher
-from oa_pipeline_tests.workers.system import System, system
+from oa_pipeline_tests.workers.system import PATIENCE, System, system
 
 DEFINITIONS = "oa_pipeline_tests.workers.pipeline"
 DURABLE = ("fsync=off", "full_page_writes=off")  # what was committed outlives the server, though not the machine
@@ -150,7 +150,7 @@ def test_killed_at_a_point_a_run_ends_as_if_nothing_had_been(place: Place, point
     run_id = place.system.process(key)
     place.system.until(lambda: not place.crash.exists(), f"a death at {point}")
     if point in IN_THE_WORKER:
-        assert place.worker.wait(30) == -signal.SIGKILL
+        assert place.worker.wait(PATIENCE) == -signal.SIGKILL
         place.worker = place.system.worker()
     statuses = ["succeeded"] if point in (*RECORDED, *IN_THE_WORKER) else ["lost", "succeeded"]
     place.whole(name, run_id, *statuses)
@@ -158,9 +158,7 @@ def test_killed_at_a_point_a_run_ends_as_if_nothing_had_been(place: Place, point
 
 def test_a_killed_worker_takes_its_runs_along_and_another_goes_on_with_them(place: Place) -> None:
     run_id = place.at_work("worker")
-    below = place.system.kill_tree(place.worker)
-    _, alive = psutil.wait_procs(below, timeout=30)
-    assert alive == []
+    place.system.gone(place.system.kill_tree(place.worker))
     place.publisher.held["worker"].set()
     place.worker = place.system.worker()
     place.whole("worker", run_id, "lost", "succeeded")
@@ -201,7 +199,7 @@ def test_a_database_that_goes_down_at_once_and_comes_back_costs_no_run(place: Pl
     assert place.database.process is not None
     folder = place.database.folder.parent
     place.database.process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
-    place.database.process.wait(30)
+    place.database.process.wait(PATIENCE)
     place.publisher.held["database"].set()
     place.system.until((results / "index.json").exists, "results whose run's end cannot be recorded yet")
     place.database = embedded.start(folder, options=DURABLE)

@@ -18,7 +18,7 @@ from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.orchestration import dagster_private as private
 from oa_pipeline_tests.database import temporary
-from oa_pipeline_tests.workers.system import System, system
+from oa_pipeline_tests.workers.system import PATIENCE, System, system
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +65,11 @@ def stages(running: System, run_id: str) -> list[str]:
     return [stage for (stage,) in running.rows(query)]
 
 
-def gone(running: System, processes: list[psutil.Process]) -> None:
-    running.until(lambda: not any(p.is_running() and p.status() != "zombie" for p in processes), "an end", 30)
-
-
 def test_a_lost_workers_run_goes_on_under_its_own_id(running: System) -> None:
     first = running.worker(log="first")
     run_id = carried_out(running, "waiting")
     below = running.kill_tree(first)
-    gone(running, below)  # the child, its parent and the converters' server
+    running.gone(below)  # the child, its parent and the converters' server
     (running.scratch / "go").touch()
     running.worker(log="second")
     running.wait(run_id, Status.SUCCESS)
@@ -91,7 +87,7 @@ def test_a_lost_workers_run_fails_where_nothing_is_resumed(without_resume: Syste
     running.daemon()
     first = running.worker()
     run_id = carried_out(running, "waiting")
-    gone(running, running.kill_tree(first))
+    running.gone(running.kill_tree(first))
     running.wait(run_id, Status.FAILURE)
     assert "beat" in running.messages(run_id)
     assert running.lines("started")[1:] == []
@@ -106,7 +102,7 @@ def test_who_is_terminated_is_interrupted_and_who_does_not_listen_is_killed(runn
         assert running.instance.run_launcher.terminate(run_id)
     running.wait(polite, Status.CANCELED)
     running.wait(stubborn, Status.CANCELED)
-    gone(running, processes)
+    running.gone(processes)
     assert running.lines("asked") == [processes[1].pid]
     assert 'Execution of run for "waiting" canceled' in running.messages(polite)
     assert "killed by signal 9" in running.messages(stubborn), running.messages(stubborn)
@@ -124,11 +120,11 @@ def test_who_is_terminated_is_interrupted_and_who_does_not_listen_is_killed(runn
 
 def test_a_run_past_its_time_fails_and_its_process_ends(running: System) -> None:
     running.worker()
-    run_id = carried_out(running, "waiting", dagster__max_runtime="2")
+    run_id = carried_out(running, "waiting", dagster__max_runtime="5")
     processes = [psutil.Process(pid) for pid in running.lines("started")]
     running.wait(run_id, Status.FAILURE)
-    gone(running, processes)
-    assert "Exceeded maximum runtime of 2 seconds" in running.messages(run_id)
+    running.gone(processes)
+    assert "Exceeded maximum runtime of 5 seconds" in running.messages(run_id)
     running.until(lambda: stages(running, run_id) == ["done"], "its end in the ledger")
     assert len(running.rows("SELECT 1 FROM runs")) == 1, "nothing starts it again"
 
@@ -242,7 +238,7 @@ def test_a_draining_worker_finishes_what_it_can_and_takes_nothing(running: Syste
     time.sleep(1.5)
     assert running.status(late) is Status.QUEUED
     (running.scratch / "go").touch()
-    assert worker.wait(60) == 0
+    assert worker.wait(PATIENCE) == 0
     assert (running.status(run_id), running.status(late)) == (Status.SUCCESS, Status.QUEUED)
 
 

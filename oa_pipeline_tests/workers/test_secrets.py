@@ -20,7 +20,7 @@ from oa_pipeline.settings import Settings
 from oa_pipeline_tests.aws.amazon import GROUP, KEYS, Amazon, metadata_of
 from oa_pipeline_tests.kept import rows_of
 from oa_pipeline_tests.workers.blurting import SENTINEL
-from oa_pipeline_tests.workers.system import system
+from oa_pipeline_tests.workers.system import PATIENCE, system
 
 LOCATION = "oa_pipeline_tests.workers.blurting"
 OF_SETTINGS = {
@@ -46,7 +46,7 @@ def texts(folder: Path, amazon: Amazon) -> dict[str, str]:
     return places
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_nothing_that_a_worker_and_the_capacity_loop_write_has_a_secret(
     tmp_path: Path, database: str, amazon: Amazon
 ) -> None:
@@ -81,9 +81,9 @@ def test_nothing_that_a_worker_and_the_capacity_loop_write_has_a_secret(
         (tmp_path / "unusable").mkdir()
         (tmp_path / "unusable" / "dagster.yaml").write_text(UNUSABLE)
         running.environment = {**environment, "DAGSTER_HOME": str(tmp_path / "unusable")}
-        assert running.capacity("--once").wait(60) == 1
+        assert running.capacity("--once").wait(PATIENCE) == 1
         running.environment = {**environment, "OA_MAPBOX_API": f"https://me:{SENTINEL}-of-an-address@example.org"}
-        assert running.worker(log="unset").wait(60) == 2
+        assert running.worker(log="unset").wait(PATIENCE) == 2
 
         found = texts(tmp_path, amazon)
         whole = [where for where, text in found.items() if "and that is all" in text]

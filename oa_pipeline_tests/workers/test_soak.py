@@ -54,8 +54,7 @@ def test_every_run_ends_once_however_often_workers_are_killed(running: System) -
     )
     assert running.end(worker) == 0
     assert running.rows("SELECT worker FROM oa.heartbeats") == []
-    _, alive = psutil.wait_procs(below, timeout=30)
-    assert alive == []
+    running.gone(below)
     assert not list(Path(running.environment["OA_HOME"]).glob("work/*"))
 
 

@@ -17,7 +17,7 @@ from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.workers.code import PACKAGE, fingerprint
 from oa_pipeline.workers.parents import Parent
 from oa_pipeline.workers.usage import used
-from oa_pipeline_tests.workers.system import LOCATION, TOP, System
+from oa_pipeline_tests.workers.system import LOCATION, PATIENCE, TOP, System
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def parent(running: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parent]
     made.close()
 
 
-def hear(parent: Parent, enough: Any, seconds: float = 60) -> list[dict[str, Any]]:
+def hear(parent: Parent, enough: Any, seconds: float = PATIENCE) -> list[dict[str, Any]]:
     """What it says until that is true."""
     said: list[dict[str, Any]] = []
     end = time.monotonic() + seconds
@@ -58,7 +58,7 @@ def test_a_warm_parent_has_no_thread_connection_or_channel_and_loses_none_to_its
     run_id = running.create("quick")
     parent.start(Assignment(run_id))
     said: list[dict[str, Any]] = []
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while not any(message["is"] == "ended" for message in said):
         assert time.monotonic() < end
         select.select([parent.socket], [], [], 0.2)
@@ -79,8 +79,7 @@ def test_a_parent_ends_with_its_worker_and_takes_children_and_converters_along(r
     assert uses["memory"] > 1 << 20
     assert uses["cpu_seconds"] >= 0
     parent.socket.close()  # all that remains of a worker that was killed
-    _, alive = psutil.wait_procs(below, timeout=30)
-    assert alive == []
+    running.gone(below)
 
 
 def test_the_parent_is_replaced_after_so_many_runs(running: System) -> None:
@@ -112,7 +111,7 @@ def test_code_that_was_changed_is_another(tmp_path: Path) -> None:
 def test_a_code_location_that_cannot_be_loaded_ends_the_worker_with_its_words(running: System) -> None:
     running.location = "no.such.module"
     worker = running.worker()
-    assert worker.wait(120) == 1
+    assert worker.wait(PATIENCE) == 1
     assert "no.such.module" in running.logs()
     assert "cannot be loaded" in running.logs()
     assert running.rows("SELECT 1 FROM oa.heartbeats WHERE NOT draining") == []
