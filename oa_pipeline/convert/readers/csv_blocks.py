@@ -22,7 +22,8 @@ RECORD_BYTES = 16 * 1024 * 1024
 TOO_MANY = "rows/dropped/too-many-cells"
 UNCLOSED = "text/unclosed-quotes"
 _LF, _QUOTE = 10, 34
-_MARK = "\ufeff".encode()
+# What polars strips from the front of a text, and what makes it take the text for one that is packed by zlib.
+_TAKEN_AMISS = ("\ufeff".encode(), b"x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class CsvBlocks:
         self._counters = counters
         self._line = line
         self._schema = {str(i): pl.String() for i in range(width)}
+        # polars counts columns in the first row: where that one will not do, it is given a row of our own.
+        cell = "a" if separator != "a" else "b"
+        self._model = (cell + separator * (width - 1) + "\n").encode()
 
     def rows(self, blocks: Iterator[bytes]) -> Iterator[Rows]:
         """The rows of each block that holds whole records. Raises ConvertError for a record beyond all reason."""
@@ -128,10 +132,8 @@ class CsvBlocks:
             return None
         text = data[: plan.used] if rows == len(keep) else _kept(data, plan, keep)
         short = int(plan.cells[int(np.argmax(keep))]) < self._width
-        if short or text.startswith(_MARK):
-            # polars counts columns in the first row and strips a mark before it: give it a row of our own.
-            model = b"x" + self._separator.encode() * (self._width - 1) + b"\n"
-            frame = self._split(model + text).slice(1)
+        if short or text.startswith(_TAKEN_AMISS):
+            frame = self._split(self._model + text).slice(1)
         else:
             frame = self._split(text)
         if len(frame) != rows:

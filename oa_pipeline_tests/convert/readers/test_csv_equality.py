@@ -80,6 +80,13 @@ def test_a_separator_outside_ascii_parts_cells() -> None:
     hold("a§b\n§c\nd§\n", "§", 2, 4, [0, 1])
 
 
+@pytest.mark.parametrize("separator", ["^", "\x01", "x", "a", ","], ids=repr)
+@pytest.mark.parametrize("start", ["x", "x^", "xڀ", "x\x01", "\x1f", "BZh", "(", "PK"], ids=repr)
+def test_text_that_begins_like_a_packed_file_is_text(start: str, separator: str) -> None:
+    hold(f"{start}\n{separator}b\n{start}{separator}d\n", separator, 2, 1000, [0, 1])
+    hold(f"{start}{separator}b\n{start}{separator}d\n", separator, 2, 1000, [0, 1])
+
+
 plain = st.text('ab,\n"', max_size=40)
 quoted = st.lists(st.sampled_from(['"a"', '"a\nb"', '"a""b"', "x", ",", ",", "\n", '""', " "]), max_size=40)
 odd = st.lists(st.sampled_from(["é", "\0", '"', ",", "\n", "\ufeff", "ab", ",", "\n"]), max_size=40)
