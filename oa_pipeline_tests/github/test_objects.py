@@ -16,13 +16,15 @@ from .objects import Link, Objects, Submodule
 git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
-def run(folder: Path, *arguments: str) -> str:
+def run(folder: Path, *arguments: str, given: bytes = b"") -> str:
     identity = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
                 for what, value in {"NAME": "Somebody", "EMAIL": "somebody@example.com"}.items()}  # fmt: skip
-    environment = {**os.environ, **identity, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder)}
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "XDG_"))}
+    environment |= {**identity, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder)}
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True, input=given
+    )
+    return done.stdout.decode().strip()
 
 
 @git
@@ -52,14 +54,7 @@ def test_git_reads_the_commits_and_finds_the_same_merge_base(tmp_path: Path) -> 
     after = objects.commit({"c": "1"}, [theirs])
     run(tmp_path, "init", "-q", ".")
     for kind, data in objects.raw.values():
-        process = subprocess.run(
-            ["git", "hash-object", "-w", "-t", kind, "--stdin"],
-            input=data,
-            cwd=tmp_path,
-            check=True,
-            capture_output=True,
-        )
-        assert process.stdout.decode().strip() in objects.raw
+        assert run(tmp_path, "hash-object", "-w", "-t", kind, "--stdin", given=data) in objects.raw
 
     for one, other in [(ours, theirs), (merged, after), (after, ours), (first, merged)]:
         assert objects.merge_base(one, other) == run(tmp_path, "merge-base", one, other)

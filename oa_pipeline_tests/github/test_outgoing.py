@@ -234,7 +234,7 @@ def test_silenced_nothing_is_owed(desk: Desk) -> None:
 
 KILLED = """
 import os, signal, sys
-from datetime import UTC, datetime
+from datetime import datetime
 from oa_pipeline.github import outgoing
 from oa_pipeline.github.api import GitHub
 from oa_pipeline.ledger.engine import ledger_engine
@@ -246,7 +246,8 @@ class Dying(GitHub):
         os.kill(os.getpid(), signal.SIGKILL)
 
 settings = Settings.from_env()
-outgoing.pay(ledger_engine(settings.database_url), Dying.from_settings(settings), str, now=datetime.now(UTC))
+now = datetime.fromisoformat(sys.argv[1])
+outgoing.pay(ledger_engine(settings.database_url), Dying.from_settings(settings), str, now=now)
 """
 
 
@@ -261,7 +262,8 @@ def test_a_process_killed_between_telling_and_noting_it_tells_it_once_more_and_n
         "OA_GITHUB_API": desk.github.url,
         "OA_GITHUB_TOKEN": TOKEN,
     }
-    killed = subprocess.run([sys.executable, "-c", KILLED], env=environment, timeout=120, check=False)
+    command = [sys.executable, "-c", KILLED, desk.now.isoformat()]
+    killed = subprocess.run(command, env=environment, timeout=240, check=False)
     assert killed.returncode == -signal.SIGKILL
 
     desk.pay()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def test_a_moved_branch_is_a_new_file_and_old_ones_go(github: FakeGitHub, settin
     for n in range(5):
         github.push({"sources/us/ca/a.json": SOURCE % n})
         files.append(newest(settings, place))
+        os.utime(files[-1], (n, n))  # also where two come at the same tick of the clock
 
     assert len(set(files)) == 5
     assert [path.exists() for path in files] == [False, False, True, True, True]

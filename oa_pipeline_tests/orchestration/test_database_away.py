@@ -70,12 +70,12 @@ def test_a_run_works_on_while_the_database_is_away_and_ends_whole_once_it_is_bac
 
     def rise() -> None:
         """Brings it back once the run has come to its last object without it."""
-        until = time.monotonic() + 120
-        while time.monotonic() < until and not list((tmp_path / "home").rglob("runs/*/index.json")):
+        until = time.monotonic() + 240
+        while time.monotonic() < until and not list((tmp_path / "home/store").glob("runs/*/index.json")):
             time.sleep(0.05)
         published.set()
         cluster.rise()
-        over.wait(120)
+        over.wait(280)
         cluster.running.stop()
 
     riser = threading.Thread(target=rise)

@@ -94,7 +94,7 @@ def test_a_lost_try_is_done_again_and_its_time_counts(
     key = published.add("town")
     known(workplace)
     hours = timedelta(hours=9)
-    lost = open_run(engine, Opening(key, "r"), now=LedgerClock(engine)() - hours + timedelta(minutes=1))
+    lost = open_run(engine, Opening(key, "r"), now=LedgerClock(engine)() - hours + timedelta(minutes=20))
     assert end_run(engine, lost, Ending(RunStatus.LOST, LedgerClock(engine)()))
     done, _ = go(workplace, key, "r")
     assert (done.ending.status, done.ticket.predecessor) == (RunStatus.SUCCEEDED, lost.number)

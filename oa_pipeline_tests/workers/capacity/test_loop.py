@@ -56,11 +56,11 @@ def queued(instance: DagsterInstance, count: int, **tags: str) -> None:
 
 def counts(amazon: Amazon) -> dict[str, float]:
     """The newest of each metric."""
-    client, found = amazon.client("cloudwatch"), {}
+    client, found, now = amazon.client("cloudwatch"), {}, datetime.now(UTC)
     for metric in client.list_metrics(Namespace="oa")["Metrics"]:
         name = metric["MetricName"]
         points = client.get_metric_statistics(
-            Namespace="oa", MetricName=name, StartTime=NOW - timedelta(hours=1), EndTime=NOW + timedelta(hours=1),
+            Namespace="oa", MetricName=name, StartTime=now - timedelta(hours=1), EndTime=now + timedelta(hours=1),
             Period=7200, Statistics=["Maximum"], Unit="Count",
         )["Datapoints"]  # fmt: skip
         found[name] = points[0]["Maximum"]
