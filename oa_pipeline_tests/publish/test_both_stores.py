@@ -53,7 +53,7 @@ def test_odd_keys_come_back_as_they_went(store: Store, tmp_path: Path, key: str)
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_the_address_of_a_key_leads_to_it(store: Store, tmp_path: Path, key: str) -> None:
     put(store, key, tmp_path, b"data")
-    with urlopen(store.url(key), timeout=20) as answer:
+    with urlopen(store.url(key), timeout=60) as answer:
         assert answer.read() == b"data"
 
 
@@ -271,7 +271,7 @@ def test_an_object_that_somebody_removed_is_missing_and_nothing_else(store: Stor
 def test_an_odd_name_comes_back_from_its_address_and_in_its_zip(store: Store, name: str) -> None:
     with store.writer(f"runs/1/{name}.zip", content_type="application/zip") as out, zipfile.ZipFile(out, "w") as made:
         made.writestr(f"{name}.csv", "1,2")
-    with urlopen(store.url(f"runs/1/{name}.zip"), timeout=20) as answer:
+    with urlopen(store.url(f"runs/1/{name}.zip"), timeout=60) as answer:
         found = zipfile.ZipFile(io.BytesIO(answer.read()))
     assert found.namelist() == [f"{name}.csv"]
     assert found.read(f"{name}.csv") == b"1,2"

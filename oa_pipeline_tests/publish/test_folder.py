@@ -28,7 +28,7 @@ def test_a_link_in_the_folder_does_not_lead_out_of_it(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "oa_pipeline_tests.publish.writing", "fill_disk", str(tmp_path / "store"), ""]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=150).stdout
     message, cure, place = said.strip().split("|")
     assert message == f"the store {tmp_path / 'store'} could not be used: File too large"
     assert "space" in cure

@@ -65,7 +65,7 @@ def requests_without_check(server: str, count: str) -> None:
     asked = urllib.request.Request(
         f"{server}/moto-api/reset-auth", data=count.encode(), method="POST", headers={"Content-Type": "text/plain"}
     )
-    with urllib.request.urlopen(asked, timeout=30):
+    with urllib.request.urlopen(asked, timeout=60):
         pass
 
 

@@ -145,7 +145,7 @@ def bucket_place(bucket: str, s3_server: str) -> Place:
 
 def sent(store: Store, key: str) -> str:
     """The Content-Disposition with which anybody gets it at its public address."""
-    answer = requests.get(store.url(key), timeout=20)
+    answer = requests.get(store.url(key), timeout=60)
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
     return answer.headers.get("Content-Disposition", "")
