@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from oa_pipeline.ledger import builds
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.gate import accept
 from oa_pipeline.ledger.tables import RunStatus, set_members, sets
@@ -17,6 +19,7 @@ from oa_pipeline.web.app import asset, create_app
 from oa_pipeline.web.pages import sets as pages
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import MINUTE, NOW, declare, run
+from oa_pipeline_tests.servers import nobody
 
 from .filled import KEY, SCRIPT, Filled
 from .reading import parsed
@@ -157,7 +160,7 @@ def test_what_a_set_came_to_is_asked_once_when_it_has_ended(reader: FlaskClient,
     reader.get(f"/sets/{filled.set_id}/?outcome=failed")
     with counted(site) as asked:
         reader.get(f"/sets/{filled.set_id}/?outcome=lost")
-    assert len(asked) == 3  # the version, the set, and its data sources
+    assert len(asked) == 4  # the version, the set, its data sources, and its maps
 
 
 def test_a_folder_of_the_operator_is_not_named(engine: sa.Engine, settings: Settings) -> None:
@@ -170,24 +173,28 @@ def test_a_folder_of_the_operator_is_not_named(engine: sa.Engine, settings: Sett
     assert "somebody" not in reader.get("/sets/1/").text
 
 
-def test_maps_of_a_set_are_named_once_they_are_there(engine: sa.Engine, settings: Settings) -> None:
+def test_maps_of_a_set_are_named_once_they_are_there_whether_the_store_answers_or_not(
+    engine: sa.Engine, settings: Settings
+) -> None:
     with engine.begin() as connection:
         values = {"status": "complete", "repository": "o/r", "started_at": NOW, "deadline_at": NOW, "ended_at": NOW}
         connection.execute(sa.insert(sets).values(values))
-    reader = create_app(site=Site(settings, catalogue_seconds=0)).test_client()
-    assert reader.get("/sets/1.json").get_json()["render_world_url"] is None
-    assert reader.get("/sets/1/render-world.png").status_code == 404
+    with nobody() as away:
+        closed = replace(settings, store="s3://bucket/", s3_endpoint=away)
+        reader = create_app(site=Site(closed, catalogue_seconds=0)).test_client()
+        assert reader.get("/sets/1.json").get_json()["render_world_url"] is None
+        assert reader.get("/sets/1/render-world.png").status_code == 404
 
-    folder = settings.home / "store/sets/1"
-    folder.mkdir(parents=True)
-    (folder / "render-world.png").write_bytes(b"x")
-    run(engine, declare(engine, KEY), at=NOW + MINUTE)
+        build = builds.begin_build(engine, "coverage", run_ids=(), now=NOW)
+        keys = [f"sets/1/{name}" for name in pages.RENDERED.values()]
+        builds.publish_artifacts(engine, build, [builds.Artifact(key, key, 9, "b" * 64) for key in keys], {}, now=NOW)
 
-    data = reader.get("/sets/1.json").get_json()
-    assert data["render_world_url"] == "https://site.example/files/sets/1/render-world.png"
-    assert data["render_geojson_url"] == "https://site.example/files/sets/1/render-world.geojson"
-    assert reader.get("/sets/1/render-world.png").headers["Location"] == "/files/sets/1/render-world.png"
-    assert reader.get("/sets/1/other.png").status_code == 404
+        data = reader.get("/sets/1.json").get_json()
+        assert data["render_world_url"] == "https://site.example/files/sets/1/render-world.png"
+        assert data["render_geojson_url"] == "https://site.example/files/sets/1/render-world.geojson"
+        assert reader.get("/sets/1/render-world.png").headers["Location"] == "/files/sets/1/render-world.png"
+        assert reader.get("/sets/1/other.png").status_code == 404
+        assert "<strong>Old page.</strong>" not in reader.get("/sets/1/").text
 
 
 def test_progress_is_there_without_script_after_a_reload(reader: FlaskClient, filled: Filled, site: Site) -> None:

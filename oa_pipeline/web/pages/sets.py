@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...automation.progress import STEPS, time_left, trouble
-from ...errors import PublishError
-from ...ledger import heartbeats, members, sets, snapshot
+from ...ledger import builds, heartbeats, members, sets, snapshot
 from ...ledger.reading import Engine, Row
 from ...ledger.sets import Tally
 from ...ledger.tables import Outcome, SetStatus
@@ -103,7 +102,7 @@ def one_set(asked: Asked) -> Answer:
         "commit_sha": found["commit_sha"] or None,
         "datetime_start": _as_python_says(found["started_at"]),
         "datetime_end": _as_python_says(found["ended_at"]),
-        **_rendered(asked, number),
+        **_rendered(asked, ledger, number),
         **{name: found[name] for name in OF_SET},
         "repository": "" if Path(found["repository"]).is_absolute() else found["repository"],
         "total": tally.members,
@@ -145,14 +144,11 @@ def _as_python_says(moment: datetime | None) -> str:
     return str(None if moment is None else moment.astimezone(UTC))
 
 
-def _rendered(asked: Asked, number: int) -> dict[str, str | None]:
+def _rendered(asked: Asked, ledger: Engine, number: int) -> dict[str, str | None]:
     """The addresses of its maps, which are made together; None before that."""
-    folder = f"sets/{number}"
-    try:
-        made = asked.site.store().exists(f"{folder}/render-world.png")
-    except PublishError:
-        made = False
-    return {name: asked.site.whole_object_url(f"{folder}/{file}") if made else None for name, file in RENDERED.items()}
+    keys = {name: f"sets/{number}/{file}" for name, file in RENDERED.items()}
+    made = builds.artifact(ledger, keys["render_world_url"]) is not None
+    return {name: asked.site.whole_object_url(key) if made else None for name, key in keys.items()}
 
 
 def _part(asked: Asked, ledger: Engine, number: int) -> tuple[Sequence[Row], tuple[Link, ...]]:
@@ -201,10 +197,10 @@ def _state(answer: Answer, asked: Asked) -> str:
 
 def picture(asked: Asked) -> Elsewhere:
     """Leads to a map of a set."""
-    key = f"sets/{asked['number']}/{asked['name']}"
-    if not asked.site.store().exists(key):
+    made = builds.artifact(asked.site.ledger(), f"sets/{asked['number']}/{asked['name']}")
+    if made is None:
         raise NotFound(f"There is no {asked['name']} of set {asked['number']}", cure="it is made after the set's end")
-    return Elsewhere(asked.site.object_url(key))
+    return Elsewhere(asked.site.object_url(made["key"]))
 
 
 NUMBER = Parameter("number", "the set's number", Kind.INTEGER, least=1, most=LAST_NUMBER, in_path=True)
