@@ -135,7 +135,7 @@ SELECT r.id, CASE WHEN r.job IS NULL THEN p.key
        CASE WHEN r.source % 3 = 0 THEN 'City of C' || r.source ELSE '' END, r.source % 20 = 0,
        'https://c' || r.source || '.example/', CASE WHEN good THEN '{{"download": 3.5, "convert": 6.25, "total": 10.5}}'
             ELSE '{{}}' END::jsonb, CASE WHEN good THEN 5.5 END, CASE WHEN good THEN 250000000 END, r.copy_of, r.at,
-       CASE WHEN r.status = 'running' THEN :now - interval '1 second' * (r.id % 400)
+       CASE WHEN r.status = 'running' THEN least(:now, now()) - interval '1 second' * (r.id % 400)
             ELSE r.at + interval '12 seconds' END,
        CASE WHEN r.status <> 'running' THEN r.at + interval '12 seconds' END,
        CASE WHEN r.set_id < 40 AND r.set_id % 4 > 0 THEN :now - interval '1 day' END
