@@ -1,4 +1,8 @@
-"""gunicorn's threads, with an end to their patience: whoever stalls or does not read gives his thread back."""
+"""gunicorn's threads, with an end to their patience: whoever stalls or does not read gives his thread back.
+
+Who has not sent anything yet has no thread at all. The others are given time, but not that of others: where all threads
+are held and somebody waits for one, whoever keeps a thread waiting is let go far sooner.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +10,87 @@ import contextlib
 import socket
 import struct
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from gunicorn import util
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
+from .pace import Taken, taken
 from .unreadable import unreadable
 
+MOMENT = 0.05  # for which a thread waits for a connection's first bytes
+SILENT_SECONDS = 5.0  # for them to arrive
 HEAD_SECONDS = 10.0  # for a request's line and headers to arrive
 BODY_SECONDS = 60.0  # for what follows them
 UPLOAD_SECONDS = 3600.0  # ... of a maintainer's file
 STUCK_SECONDS = 60  # for which a reader may take nothing of an answer
+# While others wait for a thread: for line and headers, for what follows, and how slowly an answer may be taken.
+HURRIED_HEAD_SECONDS, HURRIED_BODY_SECONDS = 1.0, 3.0
+HURRIED_SPAN, HURRIED_RATE = 3.0, 16 * 1024  # seconds to look at; bytes in a second
+FAREWELL_SECONDS = 2.0  # for the rest of a request that was answered, from who does not hang up
 PARTING_SECONDS = 0.5  # for the rest of a request that cannot be read, so that who is still sending reads why
 UPLOADS = "/upload-cache"
+WITH_BODY = frozenset({"CONTENT-LENGTH", "TRANSFER-ENCODING"})
+
+
+class Due(NamedTuple):
+    """When what is being read must be there; and while others wait."""
+
+    last: float
+    hurried: float
+
+    @classmethod
+    def within(cls, seconds: float, hurried: float) -> Due:
+        """From now on."""
+        now = time.monotonic()
+        return cls(now + seconds, now + min(seconds, hurried))
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Threads that nobody can hold for long by sending slowly, or by not reading."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
-        self._due: dict[Any, float] = {}  # by connection: when what is being read of it must be there
+        self._held: set[Any] = set()  # connections that have a thread
+        self._due: dict[Any, Due] = {}  # by connection: those of which something is being read
+        self._looked: dict[Any, tuple[float, Taken]] = {}  # by connection: when its pace was looked at, and what it was
         super().__init__(*args, **more)
 
     def handle(self, conn: Any) -> Any:
         """See gunicorn: reads a request, and answers it."""
+        if self.alive and not conn.initialized and not conn.wait_for_data(MOMENT):
+            return _DEFER
         with contextlib.suppress(OSError):
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK_SECONDS, 0))
-        self._due[conn] = time.monotonic() + HEAD_SECONDS
+        self._held.add(conn)
+        self._wait_for_head(conn)
         try:
             goes_on = super().handle(conn)
+            if not goes_on:
+                self._wait_for_head(conn)
+                _part(conn)
         finally:
             self._due.pop(conn, None)
-        if not goes_on:
-            _part(conn)
+            self._held.discard(conn)
         return goes_on
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """See gunicorn: a connection goes on, or ends. Who has been silent is given more time than who was served."""
+        super().finish_request(conn, fs)
+        if self.pending_conns and self.pending_conns[-1] is conn:
+            conn.timeout = time.monotonic() + SILENT_SECONDS
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """See gunicorn: answers a request whose headers have arrived."""
-        upload = req.method == "POST" and req.path == UPLOADS
         conn.sends = req.method not in {"GET", "HEAD"}
-        self._due[conn] = time.monotonic() + (UPLOAD_SECONDS if upload else BODY_SECONDS)
-        return super().handle_request(req, conn)
+        if req.method == "POST" and req.path == UPLOADS:
+            self._due[conn] = Due.within(UPLOAD_SECONDS, UPLOAD_SECONDS)
+        elif any(name in WITH_BODY for name, _ in req.headers):
+            self._due[conn] = Due.within(BODY_SECONDS, HURRIED_BODY_SECONDS)
+        else:
+            self._due.pop(conn, None)
+        goes_on = super().handle_request(req, conn)
+        self._wait_for_head(conn)  # for a body that nobody has read
+        return goes_on
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """See gunicorn: a request that cannot be read is answered as all errors are, and nothing of it is repeated."""
@@ -57,17 +101,53 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.log.info("a request cannot be read: %s", type(exc).__name__)
         with contextlib.suppress(OSError):
             client.sendall(answer)
-        util.close_graceful(client, PARTING_SECONDS)
+        _listen(client, PARTING_SECONDS)
 
     def murder_pending(self) -> None:
-        """See gunicorn: called about every second. Nothing more is read of who is late; an answer still goes out."""
+        """See gunicorn: called about every second. Nothing more is read of who is late; an answer still goes out.
+
+        Who takes an answer too slowly while others wait gets no more of it.
+        """
         super().murder_pending()
-        now = time.monotonic()
+        now, hurry = time.monotonic(), self._others_wait()
         for conn, due in self._due.copy().items():
-            if now > due:
+            if now > (due.hurried if hurry else due.last):
                 self._due.pop(conn, None)
-                with contextlib.suppress(OSError):
-                    conn.sock.shutdown(socket.SHUT_RD)
+                _shut(conn.sock, socket.SHUT_RD)
+        answered = self._held.copy() - self._due.keys() if hurry else set()
+        self._looked = {conn: look for conn, look in self._looked.items() if conn in answered}
+        for conn in answered:
+            if self._crawls(conn, now):
+                _shut(conn.sock, socket.SHUT_RDWR)
+
+    def _wait_for_head(self, conn: Any) -> None:
+        self._due[conn] = Due.within(HEAD_SECONDS, HURRIED_HEAD_SECONDS)
+
+    def _others_wait(self) -> bool:
+        """Whether there are connections for which there is no thread."""
+        held = len(self._held)
+        without = self.nr_conns - held - len(self.keepalived_conns) - len(self.pending_conns)
+        return bool(held >= self.cfg.threads and without > 0)
+
+    def _crawls(self, conn: Any, now: float) -> bool:
+        """Whether the reader has taken next to nothing of an answer since it was looked at, and there is more for him.
+
+        A connection whose answer is still being made has nothing that waits.
+        """
+        seen = taken(conn.sock)
+        if seen is None or not seen.waiting:
+            self._looked.pop(conn, None)
+            return False
+        began, before = self._looked.setdefault(conn, (now, seen))
+        if now - began < HURRIED_SPAN:
+            return False
+        self._looked[conn] = (now, seen)
+        return seen.bytes - before.bytes < HURRIED_RATE * (now - began)
+
+
+def _shut(sock: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(how)
 
 
 def _part(conn: Any) -> None:
@@ -76,7 +156,16 @@ def _part(conn: Any) -> None:
     Who was still sending is listened to here, so that he reads why; who sent nothing has nothing more to say.
     """
     if getattr(conn, "sends", False):
-        util.close_graceful(conn.sock)
+        _listen(conn.sock, FAREWELL_SECONDS)
     else:
-        with contextlib.suppress(OSError):
-            conn.sock.shutdown(socket.SHUT_RD)
+        _shut(conn.sock, socket.SHUT_RD)
+
+
+def _listen(sock: socket.socket, seconds: float) -> None:
+    """Says that there is no more, and takes in what still comes. The socket stays open: gunicorn closes it once.
+
+    Where it finds a closed one, it counts one connection too few, and in the end stops without waiting for others.
+    """
+    with contextlib.suppress(OSError):
+        util.close_graceful(sock.dup(), seconds)
+    _shut(sock, socket.SHUT_RD)
