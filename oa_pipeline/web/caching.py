@@ -30,6 +30,8 @@ REST = 2.0  # seconds for which a database that did not answer is left alone
 TIMES_FRESH = 10  # as old as that times its freshness, a page is not shown any more while another is made
 NOTICE = b"<!--notice-->"  # in every page, where it would say that it is old
 STALE = "public, max-age=15, stale-if-error=86400"
+LACKING = "-lacking"  # after a tag: something that is there could not be read for the page
+SOON = 15.0  # seconds after which such a page is made anew
 LED = "\nled to"  # after an address: what is kept is where it led
 PAGE_FORM = page_form()
 log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ def respond(
         made = page is not None or site.kept.get(address + LED) is not None
         if _unchanged(tag, _modified(version, now), made=made):
             return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version, now))
-        if page is None or page.tag != tag:
+        if page is None or not _shows(page, tag):
             if form is not endpoint.form or endpoint.address("", asked_values):  # a twin, or a search
                 site.limits.spend(request.remote_addr or "")
             asked = Asked(site, endpoint, path, asked_values, version, now)
@@ -140,11 +142,16 @@ def _render(answer: Answer, asked: Asked, form: Form, tag: str) -> Page:
     return Page.of(
         body,
         content_type=form.content_type,
-        tag=tag,
+        tag=f"{tag}{LACKING}" if asked.missed else tag,
         modified=_modified(asked.version, asked.now),
         made=time.time(),
         links=link_header(answer, asked.endpoint.extension(form)),
     )
+
+
+def _shows(page: Page, tag: str) -> bool:
+    """Whether the page is of this version; one in which something is lacking is so for a moment only."""
+    return page.tag == tag or (page.tag == f"{tag}{LACKING}" and 0 <= time.time() - page.made < SOON)
 
 
 def _unchanged(tag: str, modified: float, *, made: bool = True) -> bool:
@@ -174,10 +181,13 @@ def _sent(page: Page) -> Response:
 
 
 def _finished(endpoint: Endpoint, response: Response, tag: str, modified: float) -> Response:
+    response.headers["Vary"] = "Accept-Encoding"
+    if tag.endswith(LACKING):
+        response.headers["Cache-Control"] = Cache.NEVER.value
+        return response
     response.headers["ETag"] = f'W/"{tag}"'
     response.headers["Last-Modified"] = http_date(modified)
     response.headers["Cache-Control"] = endpoint.cache.value
-    response.headers["Vary"] = "Accept-Encoding"
     return response
 
 

@@ -122,6 +122,7 @@ class Asked:
     values: Mapping[str, Any]
     version: DataVersion
     now: datetime  # from which ages are counted
+    missed: list[str] = field(default_factory=list)  # what could not be read just now: who lacks it soon asks again
 
     @property
     def catalogue(self) -> Catalogue:

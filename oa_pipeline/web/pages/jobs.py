@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from ...errors import Problem
 from ...github.changes import Outcome as FileOutcome
 from ...github.report.holding import would_be_held
+from ...github.report.loading import GONE
 from ...github.report.outcomes import Outcome, outcome_of
 from ...ledger import jobs, queries, tables
 from ...ledger.reading import Row
@@ -19,6 +20,7 @@ from ..columns import columns
 from ..cures import CURES
 from ..endpoints import Answer, Asked, BadRequest, Cache, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
+from ..glimpses import Pair
 from ..ordering import OTHER_PARTS, PAGE, PLACE, older, part_of
 from .runs import KINDS, objects, preview
 
@@ -122,7 +124,7 @@ def one_job(asked: Asked) -> Answer | Elsewhere:
         "files": [_file(one) for one in found["files"]],
         "data_sources": [_data_source(asked, one, before.get(one["key"])) for one in part.rows],
     }
-    seen = asked.site.glimpses.of(asked.site, part.rows[:LOOKED_INTO])
+    seen = _seen(asked, part.rows[:LOOKED_INTO])
     names = {
         "running": found["status"] in LIVE,
         "says": STATES[found["status"]],
@@ -135,6 +137,14 @@ def one_job(asked: Asked) -> Answer | Elsewhere:
         "anchors": {one["key"]: f"source-{place}" for place, one in enumerate(part.rows, 1)},
     }
     return Answer(data, title=_title(found), links=part.links(asked), only_page=names)
+
+
+def _seen(asked: Asked, members: Sequence[Row]) -> Mapping[str, Pair]:
+    """The first rows of these data sources, by key."""
+    seen = asked.site.glimpses.of(asked.site, members)
+    there = {one["key"] for one in members if not one["run_pruned_at"]}
+    asked.missed.extend(key for key, pair in seen.items() if key in there and any(one.trouble == GONE for one in pair))
+    return seen
 
 
 def _title(job: Row) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from ...errors import PublishError
 from ...ledger import queries
 from ...ledger.reading import Row
 from ...ledger.tables import runs
@@ -13,6 +11,7 @@ from ..columns import columns
 from ..cures import problem_of
 from ..endpoints import LAST_NUMBER, Answer, Asked, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
+from ..stored import told
 
 NUMBER = Parameter("number", "the run's number", Kind.INTEGER, least=1, most=LAST_NUMBER, in_path=True)
 SAMPLE_BYTES = 256 * 1024
@@ -80,11 +79,7 @@ def sample(asked: Asked, found: Row) -> list[list[str]]:
     kept = found["outputs"].get("sample")
     if not isinstance(kept, dict) or found["pruned_at"]:
         return []
-    try:
-        text = asked.site.store().read(str(kept.get("key")), 0, SAMPLE_BYTES)
-        table = json.loads(text)
-    except (PublishError, ValueError, RecursionError):
-        return []
+    table = told(asked, str(kept.get("key")), SAMPLE_BYTES)
     if not isinstance(table, list):
         return []
     return [

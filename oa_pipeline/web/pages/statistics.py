@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import statistics as numbers
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ...errors import PublishError
 from ...ledger import builds
 from ...publish.statistics import MACHINE_STATS, STATISTICS
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
@@ -16,6 +14,7 @@ from ..forms import json_form
 from ..ordering import ORDER, OTHER_PARTS, PAGE, part_asked
 from ..rendering import iso
 from ..sparkline import sparkline
+from ..stored import told
 
 LARGEST = 8 << 20  # bytes of a file that is read
 PER = 26  # sets in one part: half a year of weeks
@@ -63,13 +62,8 @@ def statistics(asked: Asked) -> Answer:
 def _read(asked: Asked, name: str) -> Mapping[str, Any]:
     """The current file of this name, out of the store; empty where there is none to show."""
     found = builds.artifact(asked.site.ledger(), name)
-    if found is None:
-        return {}
-    try:
-        told = json.loads(asked.site.store().read(found["key"], 0, LARGEST))
-    except (PublishError, ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
+    held = told(asked, found["key"], LARGEST) if found is not None else None
+    return held if isinstance(held, dict) else {}
 
 
 def _point(one: Mapping[str, Any]) -> dict[str, Any]:
