@@ -229,8 +229,9 @@ def _stale(site: Site, address: str, error: PublishError) -> Response:
         '<p class="notice" role="status"><strong>Old page.</strong> The database cannot be reached at the moment. '
         f"This is what stood here at {moment(made)}.</p>"
     )
-    marked = page.body.replace(NOTICE, warning.encode(), 1)
-    response = Response(marked, content_type=page.content_type)
+    is_page = page.content_type == PAGE_FORM.content_type
+    body = page.body.replace(NOTICE, warning.encode(), 1) if is_page else page.body
+    response = Response(body, content_type=page.content_type)
     response.headers["Warning"] = '110 - "Response is Stale"'
     response.headers["Age"] = str(max(0, int(time.time() - page.made)))
     response.headers["Cache-Control"] = STALE

@@ -22,6 +22,7 @@ from oa_pipeline.orchestration import embedded
 from oa_pipeline.settings import Settings
 from oa_pipeline.web import caching
 from oa_pipeline.web.app import create_app
+from oa_pipeline.web.caching import NOTICE
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import NOW, declare, run
 
@@ -283,11 +284,15 @@ def test_a_database_that_does_not_answer_in_time_is_as_if_it_were_away(
 ) -> None:
     site = Site(settings, catalogue_seconds=0)
     reader = create_app(site=site).test_client()
+    run(engine, declare(engine, KEY), website=NOTICE.decode())
     assert "<strong>Old page.</strong>" not in reader.get("/").text
+    assert reader.get("/sources.json").status_code == 200
 
     with engine.begin() as connection:
         connection.execute(sa.text("LOCK TABLE oa.runs IN ACCESS EXCLUSIVE MODE"))
         assert "<strong>Old page.</strong>" in reader.get("/").text
+        (told,) = reader.get("/sources.json").get_json()["data_sources"]
+        assert told["website"] == NOTICE.decode(), "what a publisher wrote is no place for ours"
         with counted(site) as asked:
             assert "<strong>Old page.</strong>" in reader.get("/").text
         assert not asked  # it is left alone for a moment
