@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -165,9 +165,24 @@ def licence(text: object) -> Markup:
 
 
 def licence_name(text: object) -> str:
-    """The licence without the address behind it."""
+    """The licence without the address behind it; of one that is an address, whose it is."""
     name, address = _licence(text)
-    return name if safe_url(address) else plain(text)
+    if safe_url(address):
+        return name
+    return f"see {host(text)}" if safe_url(text) else plain(text)
+
+
+def host(url: object) -> str:
+    """The host of an address that can be followed; the text, cut, where it is none."""
+    return urlsplit(safe_url(url)).hostname or plain(url, 60)
+
+
+def one_a_host(urls: Iterable[object]) -> list[object]:
+    """The first address of each host."""
+    found: dict[str, object] = {}
+    for url in urls:
+        found.setdefault(host(url), url)
+    return list(found.values())
 
 
 def _licence(text: object) -> tuple[str, str]:
@@ -214,6 +229,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number, "size": size, "percent": percent, "moment": moment, "day": day, "age": age, "iso": iso,
     "duration": duration, "link": link, "safe_url": safe_url, "plain": plain, "status": status, "breakable": breakable,
     "ticked": ticked, "pathed": pathed, "licence": licence, "licence_name": licence_name,
+    "host": host, "one_a_host": one_a_host,
 }  # fmt: skip
 
 

@@ -123,6 +123,25 @@ def test_land_is_told_once_it_was_measured(covered: FlaskClient, engine: sa.Engi
     assert ">48 km²<" in covered.get("/coverage/fr/").text.replace("\n", "")
 
 
+def test_sources_of_one_name_are_told_apart(covered: FlaskClient, engine: sa.Engine) -> None:
+    missing = [
+        {"code": "", "name": name, "source": f"fr/{source}", "why": "x", "km2": None}
+        for name, source in (("Lyon", "lyon"), ("France", "old"), ("France", "new"))
+    ]
+    drawn = [coverage.AreaRow("country", "FR", "France", 2, 1, 100, 5.0, 1.0, 0.2, missing, 3)]
+    number = builds.begin_build(engine, "coverage", run_ids=[], now=NOW)
+    coverage.publish(engine, number, drawn, [], [], {}, now=NOW)
+
+    links = {
+        address: [
+            one.text for one in parsed(covered.get(address).text).all("a") if "/sources/fr/" in one.attributes["href"]
+        ]
+        for address in ("/coverage/", "/coverage/fr/")
+    }
+    assert links["/coverage/"] == ["Lyon", "fr/old", "fr/new"]
+    assert links["/coverage/fr/"][:3] == ["Lyonfr/lyon", "Francefr/old", "Francefr/new"]
+
+
 def measured(engine: sa.Engine) -> None:
     drawn = [
         coverage.AreaRow("country", "FR", "France", 2, 1, 100, 500_000.0, 125_000.0, 0.25),

@@ -19,10 +19,10 @@ from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 from oa_pipeline.web.pages import ENDPOINTS
 from oa_pipeline.web.site import Site
-from oa_pipeline_tests.ledger.life import NOW
+from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import KEY, SOURCE, Filled
-from .reading import BROWSER, page
+from .reading import BROWSER, page, parsed
 
 PAGES = (
     "/",
@@ -177,6 +177,42 @@ def test_a_source_page_tells_where_the_files_are_and_how_good_they_are(reader: F
     assert "city <1 %" in text
     assert f"oa process-one sources/{SOURCE}.json out --layer addresses --name county" in text
     assert "parcels, county" in text  # the other one of the file
+
+
+def shared(reader: FlaskClient, address: str) -> dict[str, str]:
+    """What a page tells of itself to who finds or shares it."""
+    metas = [one.attributes for one in page(reader, address).all("meta")]
+    return {one.get("property") or one.get("name", ""): one["content"] for one in metas if "content" in one}
+
+
+def test_a_page_that_is_found_or_shared_says_what_it_is_of(client: FlaskClient, engine: sa.Engine) -> None:
+    census = {"US Census": {"geoid": "06001", "name": "Alameda County", "state": "California"}, "country": "us"}
+    declare(engine, KEY, coverage=census)
+    before = shared(client, f"/sources/{SOURCE}")
+    outputs = {"preview": {"key": "runs/1/preview.png", "size": 1, "sha256": "ab" * 32}}
+    run(engine, KEY, rows=1234, outputs=outputs, at=NOW)
+    told = shared(client, f"/sources/{SOURCE}")
+
+    assert before["description"].startswith("What a source has published")
+    assert told["og:title"] == f"{SOURCE}: Alameda County, California, United States"
+    assert told["description"] == told["og:description"]
+    assert told["description"].startswith(
+        "Addresses of Alameda County, California, United States: 1\u202f234 rows, last"
+    )
+    assert told["og:url"] == f"https://site.example/sources/{SOURCE}"
+    assert told["og:image"] == "https://site.example/files/runs/1/preview.png"
+    assert shared(client, "/coverage/us/ca/")["description"].startswith(
+        "Addresses of California: 1\u202f234 from 1 source,"
+    )
+    assert "og:image" not in shared(client, "/sources/")
+
+
+def test_who_is_lost_is_offered_a_search(reader: FlaskClient) -> None:
+    found = parsed(reader.get("/sources/us/ca/oakland", headers=BROWSER).text)
+
+    assert [one.attributes["action"] for one in found.all("form")] == ["/sources/"]
+    assert [one.attributes["name"] for one in found.all("input")] == ["q"]
+    assert parsed(reader.get("/sources/?per=x", headers=BROWSER).text).all("form") == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from oa_pipeline.web.rendering import TEMPLATES, Templates, licence, licence_name, pathed
+from oa_pipeline.web.rendering import TEMPLATES, Templates, host, licence, licence_name, one_a_host, pathed
 
 
 def test_every_template_is_compiled_before_anybody_asks() -> None:
@@ -30,7 +30,7 @@ BY = '<a href="https://l.example/by/" rel="noopener nofollow">CC BY 4.0</a>'
         (
             "https://l.example/x(1)",
             '<a href="https://l.example/x(1)" rel="noopener nofollow">https://l.example/x(1)</a>',
-            "https://l.example/x(1)",
+            "see l.example",
         ),
         ("(https://l.example/)", "(https://l.example/)", "(https://l.example/)"),
         ("Terms (" * 300 + "x)", "Terms (" * 284 + "Terms (Term\N{HORIZONTAL ELLIPSIS}", None),
@@ -40,6 +40,13 @@ BY = '<a href="https://l.example/by/" rel="noopener nofollow">CC BY 4.0</a>'
 def test_a_licence_is_called_by_its_name_and_leads_to_its_text(text: str, shown: str, name: str | None) -> None:
     assert str(licence(text)) == shown
     assert licence_name(text) == (shown if name is None else name)
+
+
+def test_a_publisher_is_named_once_however_many_pages_it_has() -> None:
+    pages = ["https://a.example/1", "https://b.example/", "https://A.example/2", "javascript:alert(1)", ""]
+
+    assert [host(one) for one in pages] == ["a.example", "b.example", "a.example", "javascript:alert(1)", ""]
+    assert one_a_host(pages) == ["https://a.example/1", "https://b.example/", "javascript:alert(1)", ""]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def source(asked: Asked) -> Answer | Elsewhere:
     links = (Link("next", asked.link(page=past[PER - 1]["newest"])),) if len(past) > PER else ()
     several = len({(run["layer"], run["name"]) for run in past}) > 1
     names = {"states": STATES, "suggested": SUGGESTED, "several": several, "one": one, "what": what}
-    return Answer(data, title=what, links=links, only_page=names)
+    names["picture"] = (data["published"] or {}).get("preview")
+    title = f"{what}: {one.place}" if one and one.place else what
+    return Answer(data, title=title, links=links, only_page=names)
 
 
 def _meant(asked: Asked, what: str) -> Elsewhere:
