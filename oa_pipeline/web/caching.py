@@ -80,30 +80,21 @@ def respond(
         version = versions.current() if endpoint.cache is not Cache.FIXED else _ALWAYS
         if endpoint.of_catalogue:
             version = site.catalogue(version, now).version
+        asked = Asked(site, endpoint, path, asked_values, version, now)
         tag = f"{version.version}-{site.templates.version}-{now:%Y%j}"
         page = site.kept.get(address)
         fresh = max(endpoint.fresh_seconds, form.fresh_seconds if form else 0.0)
         if fresh and not _unchanged(tag, _modified(version, now)):
-            asked = Asked(site, endpoint, path, asked_values, version, now)
             page = _good_enough(page, asked, address, form or PAGE_FORM, tag, fresh)
             tag = page.tag if page is not None else tag
         made = page is not None or site.kept.get(address + LED) is not None
         if _unchanged(tag, _modified(version, now), made=made):
             return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), tag, _modified(version, now))
         if page is None or not _shows(page, tag):
-            if form is not endpoint.form or endpoint.address("", asked_values):  # a twin, or a search
-                site.limits.spend(request.remote_addr or "")
-            asked = Asked(site, endpoint, path, asked_values, version, now)
-            answer = endpoint.facts(asked)
-            if isinstance(answer, Elsewhere):
-                location = _elsewhere(endpoint, answer, form)
-                status = HTTPStatus.MOVED_PERMANENTLY if answer.for_good else HTTPStatus.FOUND
-                modified = _modified(version, now)
-                led = Page.of(location.encode(), content_type="", tag=tag, modified=modified, made=time.time())
-                site.kept.put(address + LED, led)
-                return led_to(location, endpoint.cache.value, status)
-            page = _render(answer, asked, form or PAGE_FORM, tag)
-            site.kept.put(address, page)
+            new = _made(asked, form, address, tag)
+            if isinstance(new, Response):
+                return new
+            page = new
     except PublishError as error:
         if not isinstance(error, Away):
             versions.failed()
@@ -112,6 +103,22 @@ def respond(
     if request.if_none_match.star_tag or _unchanged(page.tag, page.modified):
         return _finished(endpoint, Response(status=HTTPStatus.NOT_MODIFIED), page.tag, page.modified)
     return _finished(endpoint, _sent(page), page.tag, page.modified)
+
+
+def _made(asked: Asked, form: Form | None, address: str, tag: str) -> Page | Response:
+    """The page of now, or the way to where it lies; it is kept in both cases. Raises TooMany, and as `respond`."""
+    site, endpoint = asked.site, asked.endpoint
+    if form is not endpoint.form or endpoint.address("", asked.values):  # a twin, or a search
+        site.limits.spend(request.remote_addr or "")
+    answer = endpoint.facts(asked)
+    if not isinstance(answer, Elsewhere):
+        page = _render(answer, asked, form or PAGE_FORM, tag)
+        site.kept.put(address, page)
+        return page
+    location, modified = _elsewhere(endpoint, answer, form), _modified(asked.version, asked.now)
+    led = Page.of(location.encode(), content_type="", tag=tag, modified=modified, made=time.time())
+    site.kept.put(address + LED, led)
+    return led_to(location, endpoint.cache.value, HTTPStatus.MOVED_PERMANENTLY if answer.for_good else HTTPStatus.FOUND)
 
 
 def _good_enough(page: Page | None, asked: Asked, address: str, form: Form, tag: str, fresh: float) -> Page | None:
