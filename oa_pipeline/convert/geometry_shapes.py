@@ -130,7 +130,9 @@ def surface_points(geometries: np.ndarray, counters: Counters) -> tuple[Points, 
         chosen, bad = _one_by_one(geometries, counters)
     found = only_points(chosen)
     x, y = found.x, found.y
-    bad |= np.isnan(x) & ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+    # What GEOS reckons with may overflow where all coordinates are finite: infinity is no place, and not JSON.
+    nowhere = ~(np.isfinite(x) & np.isfinite(y))
+    bad |= nowhere & ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     return Points(x, y, _vertex_heights(geometries, x, y)), bad
 
 

@@ -185,6 +185,16 @@ def test_an_address_is_one_point_on_its_surface(text: str | None, found: tuple[f
         assert address(text) == found
 
 
+def test_a_surface_too_wide_to_reckon_with_is_dropped_and_counted() -> None:
+    """GEOS puts its point at infinity, which no JSON can say."""
+    wide = "POLYGON ((0 0, -1e308 0, 1e308 1e308, 0 -1e308, 0 0))"
+    counters = Counters()
+    with np.errstate(over="ignore"):
+        located = locate(shapes(wide, "POLYGON ((0 0, 4 0, 4 4, 0 0))", None), LONLAT, Layer.ADDRESSES, counters)
+    assert located.keep.tolist() == [False, True, True]
+    assert counters["rows/dropped/bad-geometry"] == 1
+
+
 def test_the_point_is_looked_for_after_reprojection() -> None:
     # Wide and flat in metres; in degrees another horizontal section is the widest.
     square = shapely.box(400000, 5000000, 500000, 5400000)
