@@ -85,6 +85,15 @@ def configuration(connection: sa.Connection | None = None) -> Config:
     return config
 
 
+def _refuse_newer(version: str | None) -> None:
+    known = {one.revision for one in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    if version is not None and version not in known:
+        raise PublishError(
+            f"the ledger is at version {version}, and this release knows only those up to {newest_version()}",
+            cure="start the release that upgraded it, or a later one; or restore a backup from before",
+        )
+
+
 def _take_turn(connection: sa.Connection, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
     until = clock() + WAIT_SECONDS
     while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(LOCK))):
@@ -105,6 +114,7 @@ def _apply(connection: sa.Connection) -> Upgraded:
         connection.commit()
         before = schema_version(connection)
         connection.commit()  # alembic makes a transaction a migration only where none is open
+        _refuse_newer(before)
         command.upgrade(configuration(connection), "head")
         connection.commit()
         return Upgraded(before, newest_version())

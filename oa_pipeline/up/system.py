@@ -82,7 +82,7 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         stack.enter_context(only_one(home / "up.lock"))
         port, site_port = free(settings.ui_port), free(settings.web_port, "the public site", "OA_WEB_PORT")
         terminal.waiting("starting PostgreSQL")
-        url, server = stack.enter_context(database(settings, home))
+        url, server = stack.enter_context(database(settings, home, terminal.say))
         code_socket = stack.enter_context(socket_folder(home)) / "code"
         dagster_home = home / "dagster"
         write_home(dagster_home, socket=code_socket, pull_request_slots=0)  # none reaches this machine
@@ -140,22 +140,32 @@ def open_instance(folder: Path, stack: contextlib.ExitStack) -> DagsterInstance:
 
 
 @contextlib.contextmanager
-def database(settings: Settings, home: Path) -> Iterator[tuple[str, Service | None]]:
-    """The address of the database, with the ledger's schema up to date, and its server where that is ours."""
-    from ..ledger.upgrade import upgrade
+def database(settings: Settings, home: Path, say: Callable[[str], None]) -> Iterator[tuple[str, Service | None]]:
+    """The address of the database, with the ledger's schema up to date, and its server where that is ours.
 
+    `say` hears of an upgrade of what was there before.
+    """
     if settings.database_url:
-        upgrade(settings.database_url)
+        upgraded(settings.database_url, say)
         yield settings.database_url, None
         return
     server = embedded.start(home)
     try:
-        upgrade(server.url)
+        upgraded(server.url, say)
         log = server.folder / "postgres.log"
         ours = Service("database", log, server.process) if server.process else None
         yield server.url, ours
     finally:
         server.stop()
+
+
+def upgraded(url: str, say: Callable[[str], None]) -> None:
+    """Brings the ledger up to date, and tells where an older one was."""
+    from ..ledger.upgrade import upgrade
+
+    done = upgrade(url)
+    if done.before not in (None, done.after):
+        say(str(done))
 
 
 def child_environment(settings: Settings, home: Path, url: str, dagster_home: Path) -> dict[str, str]:

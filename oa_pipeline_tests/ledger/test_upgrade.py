@@ -38,6 +38,18 @@ def test_a_second_upgrade_changes_nothing(database: str) -> None:
     assert tables(database) == TABLES
 
 
+def test_a_ledger_of_a_newer_release_is_refused_in_words_and_left_alone(empty_database: str) -> None:
+    engine = ledger_engine(empty_database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE SCHEMA oa"))
+        connection.execute(sa.text("CREATE TABLE oa.alembic_version (version_num text)"))
+        connection.execute(sa.text("INSERT INTO oa.alembic_version VALUES ('9999')"))
+    with pytest.raises(PublishError, match="version 9999, and this release knows only those up to") as refused:
+        upgrade(empty_database)
+    assert "start the release that upgraded it" in str(refused.value)
+    assert tables(empty_database) == {"alembic_version"}
+
+
 def test_two_processes_at_once_make_one_schema(empty_database: str) -> None:
     code = "import sys; from oa_pipeline.ledger.upgrade import upgrade; upgrade(sys.argv[1])"
     both = [subprocess.Popen([sys.executable, "-c", code, empty_database], stderr=subprocess.PIPE) for _ in range(2)]

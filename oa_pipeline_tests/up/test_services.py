@@ -5,10 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 
+from oa_pipeline.ledger.engine import ledger_engine
+from oa_pipeline.ledger.tables import SCHEMA
+from oa_pipeline.ledger.upgrade import configuration, newest_version
 from oa_pipeline.settings import Settings
 from oa_pipeline.up.services import Service, start
-from oa_pipeline.up.system import ServiceDied, System, database
+from oa_pipeline.up.system import ServiceDied, System, database, upgraded
 
 PATIENCE = 60.0  # seconds
 
@@ -54,7 +59,7 @@ def test_what_a_killed_service_printed_is_still_there_when_the_next_has_started(
 
 
 def test_a_database_that_was_killed_is_noticed(home: Path) -> None:
-    with database(Settings(home=home), home) as (_, server):
+    with database(Settings(home=home), home, str) as (_, server):
         system = System(None, home / "dagster", None, None, server)  # type: ignore[arg-type]
         system.check()
         assert server is not None
@@ -62,3 +67,14 @@ def test_a_database_that_was_killed_is_noticed(home: Path) -> None:
         server.process.wait(PATIENCE)
         with pytest.raises(ServiceDied, match="the database ended by itself, killed by SIGKILL"):
             system.check()
+
+
+def test_an_upgrade_of_what_was_there_is_told_and_nothing_else(empty_database: str) -> None:
+    said: list[str] = []
+    with ledger_engine(empty_database).connect() as connection:
+        connection.execute(sa.schema.CreateSchema(SCHEMA))
+        command.upgrade(configuration(connection), "0007")
+        connection.commit()
+    upgraded(empty_database, said.append)
+    upgraded(empty_database, said.append)
+    assert said == [f"the ledger was upgraded from 0007 to version {newest_version()}"]
