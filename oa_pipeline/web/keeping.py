@@ -11,12 +11,14 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 WORTH = 1000  # bytes: shorter ones are not compressed
 IN_MEMORY = 32 * 1024 * 1024  # bytes
-ON_DISK = 3000  # pages
+ON_DISK = 3000  # pages, beside those that last
+LASTING = "lasting-"  # how files begin that are never removed to make room
 BYTES_ON_DISK = 256 * 1024 * 1024
 LARGEST = 8 * 1024 * 1024  # bytes of a page that is kept
 LONG = 256 * 1024  # bytes: longer ones are compressed in a third of the time, to a fifth more
@@ -52,9 +54,13 @@ class Page:
 class Kept:
     """The pages of one version of the software, by address. Threads may share it, and processes the folder."""
 
-    def __init__(self, folder: Path, version: str) -> None:
-        """`folder` is made when there is something to keep; without it, pages are kept in memory alone."""
+    def __init__(self, folder: Path, version: str, *, lasting: Collection[str] = ()) -> None:
+        """`folder` is made when there is something to keep; without it, pages are kept in memory alone.
+
+        Of addresses there is no end, so those of `lasting` keep their place on the disk, whoever asks for what else.
+        """
         self._folder = folder / version
+        self._lasting = lasting
         self._pages: OrderedDict[str, Page] = OrderedDict()
         self._weight = 0
         self._written: dict[str, float] = {}
@@ -94,7 +100,8 @@ class Kept:
             self._thin_out()
 
     def _path(self, address: str) -> Path:
-        return self._folder / hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+        start = LASTING if address in self._lasting else ""
+        return self._folder / f"{start}{hashlib.sha256(address.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
     def _write(self, address: str, page: Page) -> None:
         facts = {n: getattr(page, n) for n in ("content_type", "tag", "modified", "made", "links")}
@@ -127,7 +134,7 @@ class Kept:
             now = time.time()
             self._written = {a: at for a, at in self._written.items() if abs(now - at) < AGAIN}
         found = []
-        for path in self._folder.glob("*"):
+        for path in self._folder.glob(f"[!{LASTING[0]}]*"):  # digests are of digits and the letters a to f
             with contextlib.suppress(OSError):  # another process has just replaced or removed it
                 facts = path.stat()
                 found.append((facts.st_mtime, path, facts.st_size))

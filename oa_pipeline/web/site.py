@@ -15,6 +15,7 @@ from ..ledger.engine import reader_engine
 from ..publish.store import quoted
 from ..settings import Settings
 from .catalogue import Catalogue, Catalogues
+from .endpoints import twin_path
 from .glimpses import Glimpses
 from .keeping import Kept
 from .limits import Limits
@@ -43,7 +44,7 @@ class Site:
     @cached_property
     def kept(self) -> Kept:
         """The pages as they were rendered last."""
-        return Kept(Path(self.settings.home) / "pages", self.templates.version)
+        return Kept(Path(self.settings.home) / "pages", self.templates.version, lasting=_lasting())
 
     @cached_property
     def renewing(self) -> Renewing:
@@ -125,3 +126,14 @@ class Site:
     def edit_url(self, source: str) -> str:
         """Where a source file is edited."""
         return f"{self.repository_url}/edit/master/sources/{quote(source)}.json"
+
+
+def _lasting() -> frozenset[str]:
+    """Under what those pages and answers are kept that have one address each, where nothing is chosen from them."""
+    from .caching import LED
+    from .pages import ENDPOINTS
+    from .robots import ENDPOINTS as FOR_ROBOTS
+
+    fixed = [one for one in (*ENDPOINTS, *FOR_ROBOTS) if one.fixed]
+    paths = [path for one in fixed for path in (one.path, *(twin_path(one.path, extension) for extension in one.twins))]
+    return frozenset(f"{path}\n{led}" for path in paths for led in ("", LED))

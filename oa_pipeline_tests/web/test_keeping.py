@@ -5,9 +5,11 @@ import random
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
 from oa_pipeline.web import keeping
 from oa_pipeline.web.keeping import Kept, Page
+from oa_pipeline.web.site import Site
 
 
 def page(text: str, made: float = 1000.0) -> Page:
@@ -87,6 +89,29 @@ def test_long_pages_leave_room_on_the_disk_however_few_they_are(
         kept.put(f"/{n}", page(random.Random(n).randbytes(500).hex(), 1000.0 + n))
 
     assert sum(path.stat().st_size for path in (tmp_path / "v").iterdir()) < 5000 + 10 * 1000
+
+
+def test_whatever_else_is_asked_for_those_that_last_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "ON_DISK", 5)
+    monkeypatch.setattr(keeping, "EVERY", 10)
+    monkeypatch.setattr(keeping, "IN_MEMORY", 100)
+    kept = Kept(tmp_path, "v", lasting={"/"})
+    kept.put("/", page("home"))
+    for n in range(40):
+        kept.put(f"/{n}", page("x" * 10, 2000.0 + n))
+
+    assert kept.get("/") is None
+    assert kept.last("/") == page("home")
+    assert kept.last("/0") is None
+
+
+def test_pages_with_one_address_last(own_reader: FlaskClient, own: Site) -> None:
+    for address in ("/", "/sources.json", "/robots.txt", "/dashboard", "/sources/?q=x", "/sources/fr/paris"):
+        own_reader.get(address)
+
+    files = [path.name for path in (own.settings.home / "pages").glob("*/*")]
+    assert len(files) == 6
+    assert sum(name.startswith("lasting-") for name in files) == 4
 
 
 def test_what_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
