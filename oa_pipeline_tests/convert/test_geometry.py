@@ -189,7 +189,7 @@ def test_a_surface_too_wide_to_reckon_with_is_dropped_and_counted() -> None:
     """GEOS puts its point at infinity, which no JSON can say."""
     wide = "POLYGON ((0 0, -1e308 0, 1e308 1e308, 0 -1e308, 0 0))"
     counters = Counters()
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         located = locate(shapes(wide, "POLYGON ((0 0, 4 0, 4 4, 0 0))", None), LONLAT, Layer.ADDRESSES, counters)
     assert located.keep.tolist() == [False, True, True]
     assert counters["rows/dropped/bad-geometry"] == 1
