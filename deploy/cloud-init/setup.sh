@@ -120,8 +120,8 @@ services() {
 # An instance for one run is gone after the hours that its tag names, whatever it is doing then.
 lifespan() {
   local token hours here=${METADATA:-http://169.254.169.254}/latest
-  token=$(curl -sf -m 5 -X PUT "$here/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 60") || token=""
-  hours=$(curl -sf -m 5 -H "X-aws-ec2-metadata-token: $token" "$here/meta-data/tags/instance/oa:hours") || hours=""
+  token=$(curl -sf -m 20 -X PUT "$here/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 60") || token=""
+  hours=$(curl -sf -m 20 -H "X-aws-ec2-metadata-token: $token" "$here/meta-data/tags/instance/oa:hours") || hours=""
   [[ $hours =~ ^[1-9][0-9]{0,2}$ ]] || hours=12
   shutdown -h "+$((hours * 60))"
 }
