@@ -25,6 +25,9 @@ _LISTED = json.JSONEncoder(ensure_ascii=False)  # of what stands in one cell of 
 _AS_THEY_ARE = frozenset({str, int, type(None)})  # in JSON, and in a table
 # What XML 1.0 cannot hold, however it is written.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What no table holds, and a terminal that shows one would obey.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL_BYTES = bytes({*range(32), 0x7F} - {*b"\t\r\n"}) + b"\xc2"  # the last begins all those beyond ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +99,14 @@ def csv_form(table: str, columns: Sequence[str], *, fresh_seconds: float = 0.0) 
 
 
 def separated(columns: Sequence[str], rows: Sequence[Sequence[Any]], dialect: str = "excel") -> str:
-    """A table as comma separated text, or as `excel-tab`."""
+    """A table as comma separated text, or as `excel-tab`. Control characters in it are spaces."""
     out = io.StringIO()
     writer = csv.writer(out, dialect)
     writer.writerow(columns)
     writer.writerows([value if type(value) in _AS_THEY_ARE else _cell(value) for value in row] for row in rows)
-    return out.getvalue()
+    text = out.getvalue()
+    told = text.encode("utf-8", "replace")
+    return _CONTROL.sub(" ", text) if len(told.translate(None, _CONTROL_BYTES)) < len(told) else text
 
 
 def _cell(value: Any) -> Any:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from flask.testing import FlaskClient
 
+from oa_pipeline.web.forms import separated
 from oa_pipeline.web.rendering import TEMPLATES, environment, link, safe_url
 
 from .filled import HOSTILE, HOSTILE_KEY, SCRIPT, Filled
@@ -103,11 +104,18 @@ def test_twins_of_hostile_texts_are_valid(reader: FlaskClient, filled: Filled) -
         READERS[answer.mimetype](answer.text)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; sandbox")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        if answer.mimetype == "text/csv":  # which people look at in terminals
+            assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", answer.text), address
     table = list(csv.DictReader(io.StringIO(reader.get("/sources.csv").text), strict=True))
     assert [one["problem"] for one in table if one["source"] == HOSTILE] == [SCRIPT]
     feed = ElementTree.fromstring(reader.get(f"/sources/{quote(HOSTILE)}.atom").text)
     assert SCRIPT in "".join(feed.itertext())
     assert "NaN" not in json.dumps(reader.get(f"/runs/{filled.hostile}.json").get_json())
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x07", "\x0b", "\x1b", "\x7f", "\x9b"])
+def test_no_table_moves_a_cursor(sign: str) -> None:
+    assert separated(["a", "b"], [[f"x{sign}[31m", "é°\t\n"]]) == 'a,b\r\nx [31m,"é°\t\n"\r\n'
 
 
 @pytest.mark.parametrize(
