@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -15,11 +18,30 @@ from moto.server import ThreadedMotoServer
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The address of a real S3 server on this machine."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    from moto.s3.responses import S3Response
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("put_object", "_key_response_post"):
+            patch.setattr(S3Response, name, one_at_a_time(getattr(S3Response, name)))
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
+
+
+_PUTTING = threading.RLock()
+
+
+def one_at_a_time(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """As in S3: nobody else puts an object between the server's look whether there is one and its putting it."""
+
+    @functools.wraps(answer)
+    def answering(*asked: Any, **more: Any) -> Any:
+        with _PUTTING:
+            return answer(*asked, **more)
+
+    return answering
 
 
 @pytest.fixture
