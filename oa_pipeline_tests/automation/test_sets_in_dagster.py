@@ -34,6 +34,7 @@ def ended(running: System, number: int) -> bool:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_a_set_outlives_its_daemon_and_the_next_one_runs_nothing(database: str, tmp_path: Path) -> None:
     publishers = Publishers(pause=0.2)
     with serve(publishers) as website:
@@ -52,11 +53,11 @@ def test_a_set_outlives_its_daemon_and_the_next_one_runs_nothing(database: str, 
             daemon = running.daemon()
             workplace = Workplace(Settings.from_env())
             first = start_set(workplace, running.instance, Asked("a test")).number
-            running.until(lambda: runs_of(running, first), "a run of the set", 120)
+            running.until(lambda: runs_of(running, first), "a run of the set", 400)
             daemon.kill()
             daemon.wait()
             running.daemon()
-            running.until(lambda: ended(running, first), "the end of the set", 180)
+            running.until(lambda: ended(running, first), "the end of the set", 400)
             row = sets.set_of(running.engine, first)
             assert row is not None
             assert (row["status"], row["counts"]["succeeded"]) == ("complete", 5), row
@@ -67,7 +68,7 @@ def test_a_set_outlives_its_daemon_and_the_next_one_runs_nothing(database: str, 
             again = start_set(
                 workplace, running.instance, Asked("a test"), now=datetime.now(UTC) + timedelta(seconds=1)
             )
-            running.until(lambda: ended(running, again.number), "the end of the second set", 120)
+            running.until(lambda: ended(running, again.number), "the end of the second set", 400)
             row = sets.set_of(running.engine, again.number)
             assert row is not None
             assert (row["counts"]["unchanged"], runs_of(running, again.number)) == (5, {})

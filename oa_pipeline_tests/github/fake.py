@@ -211,7 +211,7 @@ class FakeGitHub:
             "X-GitHub-Delivery": guid,
             "X-Hub-Signature-256": signature(secret, body),
         }
-        with urlopen(Sent(hook, body, headers), timeout=30) as answer:
+        with urlopen(Sent(hook, body, headers), timeout=120) as answer:
             return answer.status, guid
 
     # what it answers

@@ -94,7 +94,7 @@ def test_a_location_is_loaded_as_a_whole() -> None:
         "assert sys.argv[1] in sys.modules"
     )
     command = [sys.executable, "-c", code, "oa_pipeline_tests.workers.location"]
-    subprocess.run(command, cwd=TOP, check=True, timeout=120)
+    subprocess.run(command, cwd=TOP, check=True, timeout=240)
 
 
 @pytest.mark.parametrize("resume", [False, True])

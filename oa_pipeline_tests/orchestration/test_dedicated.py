@@ -338,5 +338,5 @@ def test_nothing_of_amazons_is_imported_where_it_is_not_asked_for() -> None:
         "import sys; import oa_pipeline.orchestration.launcher, oa_pipeline.orchestration.coordinator, "
         "oa_pipeline.workers.worker; print(sorted({'boto3', 'botocore'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout.strip() == "[]"

@@ -24,7 +24,7 @@ from oa_pipeline_tests.workers.system import TOP
 
 LOOK = 0.3
 ALIVE = {"pending", "running"}
-POWER_OFF = 5.0  # seconds from SIGTERM to SIGKILL when Amazon ends an instance
+POWER_OFF = 30.0  # seconds from SIGTERM to SIGKILL when Amazon ends an instance
 
 
 @dataclass
@@ -144,11 +144,11 @@ class Keeper(threading.Thread):
     def close(self) -> None:
         """Ends everything."""
         self._over.set()
-        self.join(30)
+        self.join(120)
         for machine in self.machines.values():
             if machine.process.poll() is None:
                 machine.process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         for machine in self.machines.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 machine.process.wait(max(0.1, until - time.monotonic()))

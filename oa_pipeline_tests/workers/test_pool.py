@@ -18,10 +18,10 @@ from dagster import RunsFilter
 from oa_pipeline.publish.store import open_store
 from oa_pipeline_tests.aws.amazon import GROUP, KEYS, SINGLE, Amazon
 from oa_pipeline_tests.workers.keeper import Keeper, keeping
-from oa_pipeline_tests.workers.system import LOCATION, System, system
+from oa_pipeline_tests.workers.system import LOCATION, SILENT, System, system
 
 OVER = [Status.SUCCESS, Status.FAILURE, Status.CANCELED]
-TIMING = "--beat 0.5 --silent 3 --grace 2 --drain 1 --look 0.3"
+TIMING = f"--beat 0.5 --silent {SILENT} --grace 6 --drain 1 --look 0.3"
 
 
 def user_data(location: str) -> str:
@@ -40,13 +40,13 @@ class Cloud:
         """Waits until so many are."""
         self.running.until(
             lambda: self.running.rows(f"SELECT 1 FROM oa.assignments WHERE stage = 'taken' OFFSET {runs - 1}"),
-            f"{runs} runs at work", 240,
+            f"{runs} runs at work", 400,
         )  # fmt: skip
 
     def desired(self) -> int:
         return int(self.amazon.group()["DesiredCapacity"])
 
-    def all_ended_once(self, ids: list[str], seconds: float = 120) -> None:
+    def all_ended_once(self, ids: list[str], seconds: float = 400) -> None:
         running = self.running
         over = RunsFilter(run_ids=ids, statuses=OVER)
         running.until(lambda: running.instance.get_runs_count(over) == len(ids), "all ends", seconds)
@@ -77,11 +77,11 @@ def cloud(
 
 POOL = {
     "OA_EC2_GROUP": GROUP, "OA_EC2_IDLE_SECONDS": "3", "OA_EC2_COOLDOWN_SECONDS": "1", "OA_EC2_PATIENCE_SECONDS": "2",
-    "OA_EC2_BOOT_SECONDS": "40", "OA_CLOUDWATCH_NAMESPACE": "oa",
+    "OA_EC2_BOOT_SECONDS": "90", "OA_CLOUDWATCH_NAMESPACE": "oa",
 }  # fmt: skip
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.soak
 def test_a_pool_grows_with_the_work_and_shrinks_again_and_every_run_ends_once(
     tmp_path: Path, database: str, amazon: Amazon
@@ -98,11 +98,11 @@ def test_a_pool_grows_with_the_work_and_shrinks_again_and_every_run_ends_once(
         made.at_work(4)
         amazon.busy = 0.2
         keeper.interrupt(first, 8)
-        running.until(lambda: first not in keeper.up, "its end")
+        running.until(lambda: first not in keeper.up, "its end", 400)
         made.at_work(4)  # another has come in its place
         (running.scratch / "go").touch()
         made.all_ended_once(ids)
-        running.until(lambda: made.desired() == 1 and len(keeper.up) == 1, "the smallest pool", 120)
+        running.until(lambda: made.desired() == 1 and len(keeper.up) == 1, "the smallest pool", 400)
         assert max(amazon.desired) == 2
         assert 0 not in amazon.desired
         assert keeper.most <= 2
@@ -118,7 +118,7 @@ def test_a_pool_grows_with_the_work_and_shrinks_again_and_every_run_ends_once(
         assert any(first in key for key in logs)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.soak
 def test_a_run_with_an_instance_of_its_own_goes_on_upon_another_when_spot_takes_it_away(
     tmp_path: Path, database: str, amazon: Amazon
@@ -131,14 +131,14 @@ def test_a_run_with_an_instance_of_its_own_goes_on_upon_another_when_spot_takes_
         running.capacity()
         run_id = running.launch("waiting", oa__worker="dedicated")
         pool = running.launch("quick")
-        running.until(lambda: keeper.up and len(running.lines("started")) == 1, "its start", 120)
+        running.until(lambda: keeper.up and len(running.lines("started")) == 1, "its start", 400)
         (first,) = keeper.up
         keeper.interrupt(first, 8)
-        running.until(lambda: len(running.lines("started")) == 2, "its second start", 120)
+        running.until(lambda: len(running.lines("started")) == 2, "its second start", 400)
         (running.scratch / "go").touch()
         made.all_ended_once([run_id])
         states = lambda: {one["State"]["Name"] for one in amazon.instances().values()}
-        running.until(lambda: states() == {"terminated"}, "the end of its instances", 60)
+        running.until(lambda: states() == {"terminated"}, "the end of its instances", 400)
         first_one, second_one = (amazon.instances()[name] for name in keeper.booted)
         assert (first_one["InstanceLifecycle"], second_one.get("InstanceLifecycle")) == ("spot", None)
         assert running.status(pool) is Status.QUEUED  # it is for workers, and there is none

@@ -155,7 +155,7 @@ def test_a_build_that_is_killed_leaves_everything_as_it_was(workplace: Workplace
         "OA_S3_ENDPOINT": settings.s3_endpoint,
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == -9, done.stderr
     assert "killed" in done.stdout
