@@ -24,9 +24,14 @@ _CAUSES: Mapping[str, tuple[str, str]] = {
         "check `csvsplit`, and `headers` if the first line is no header",
     ),
     "bad-geometry": ("the geometries cannot be read", "look at the file: it may be damaged at the publisher's"),
+    "not-a-feature": (
+        "they are no features",
+        "look at what the address gives: an error of the server, or JSON of another kind",
+    ),
+    "not-json": ("they are not JSON", "look at what the address gives: it may be damaged, or of another format"),
     "too-many-vertices": ("the geometries are far too detailed", "look for a layer with one geometry a feature"),
 }
-_UNKNOWN = ("the rows cannot be read", "look at the file, and at the log for the first of them")
+_UNKNOWN = ("the rows cannot be read", "look at the file: it may be damaged at the publisher's")
 
 
 def no_features(counters: Counters) -> ConvertError:

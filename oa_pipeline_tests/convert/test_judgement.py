@@ -15,7 +15,9 @@ from oa_pipeline.errors import ConvertError, Problem
         ("bad-coordinates", "do not hold plain numbers", "decimal coordinates"),
         ("out-of-projection", "outside the coordinate system", "check `srs`"),
         ("too-many-cells", "more cells than the header", "csvsplit"),
-        ("something-new", "cannot be read", "the log"),
+        ("not-a-feature", "no features", "an error of the server"),
+        ("not-json", "not JSON", "of another format"),
+        ("something-new", "cannot be read", "look at the file"),
     ],
 )
 def test_more_than_half_bad_fails_with_the_likely_cause(cause: str, likely: str, cure: str) -> None:
