@@ -99,9 +99,17 @@ def running(settings: Settings, terminal: Terminal) -> Iterator[System]:
         stack.callback(stop_all, system, terminal)
         if ended := end_leftovers(system.instance, ledger_engine(url), code_socket):
             terminal.say(f"runs cut off when the last `oa up` was killed: {len(ended)}; they count as failed")
-        launch(system, "code-server", "dagster", "code-server", "start", "-m", "oa_pipeline.definitions",
-               "--location-name", "oa_pipeline", "--socket", str(code_socket))  # fmt: skip
+        launch(system, "code-server", *code_server(code_socket))
         yield finish(system, code_socket)
+
+
+def code_server(at: Path, module: str = "oa_pipeline.definitions") -> tuple[str, ...]:
+    """The command of Dagster's code server: one process, which lives until it is told to end.
+
+    `dagster code-server start` would keep another below it that ends itself when the machine has slept, or its clock
+    was set, and is never replaced: every sensor would fail from then on.
+    """
+    return ("dagster", "api", "grpc", "-m", module, "--location-name", "oa_pipeline", "--socket", str(at))
 
 
 def finish(system: System, code_socket: Path) -> System:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -12,8 +14,8 @@ from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.tables import SCHEMA
 from oa_pipeline.ledger.upgrade import configuration, newest_version
 from oa_pipeline.settings import Settings
-from oa_pipeline.up.services import Service, start
-from oa_pipeline.up.system import ServiceDied, System, database, upgraded
+from oa_pipeline.up.services import Service, program, start
+from oa_pipeline.up.system import ServiceDied, System, code_server, database, listening, upgraded
 
 PATIENCE = 60.0  # seconds
 
@@ -78,3 +80,27 @@ def test_an_upgrade_of_what_was_there_is_told_and_nothing_else(empty_database: s
     upgraded(empty_database, said.append)
     upgraded(empty_database, said.append)
     assert said == [f"the ledger was upgraded from 0007 to version {newest_version()}"]
+
+
+def test_the_code_server_is_one_process_so_that_its_end_is_seen(home: Path) -> None:
+    (home / "nothing.py").write_text("from dagster import Definitions\n\ndefs = Definitions()\n")
+    name, *rest = code_server(home / "code", "nothing")
+    environment = {**os.environ, "PYTHONPATH": str(home), "DAGSTER_HOME": str(home)}
+    service = start(name, [program(name), *rest], environment=environment, logs=home, folder=home)
+    try:
+        until = time.monotonic() + PATIENCE
+        while not listening(home / "code") and service.alive and time.monotonic() < until:
+            time.sleep(0.05)
+        assert listening(home / "code"), service.last_words()
+        (server,) = psutil.Process(service.process.pid).children(recursive=True)
+        server.kill()
+        service.process.wait(PATIENCE)
+        assert service.how_it_ended() == "killed by SIGKILL"
+    finally:
+        service.stop()
+
+
+def test_production_has_the_same_code_server() -> None:
+    unit = Path(__file__).parents[2] / "deploy/cloud-init/units/oa-code.service"
+    (line,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert line.removeprefix("ExecStart=/opt/oa/current/bin/").split() == [*code_server(Path("/run/oa/code.sock"))]
