@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import OAError
 from .endpoints import BadRequest, NotFound
 from .limits import TooMany
-from .unreadable import told
+from .unreadable import code_of, told
 
 SECONDS_DOWN = 10
 SAID = {
@@ -55,13 +55,12 @@ def of_ours(error: OAError) -> Response:
 
 def worded(status: HTTPStatus, message: str, detail: str = "") -> Response:
     """The error in the shape that its reader can use."""
-    code = status.phrase.lower().replace(" ", "_")
     if _for_people():
         names: dict[str, Any] = {"title": status.phrase, "message": message, "detail": detail}
         text = current_app.config["SITE"].templates.render("error.html", **names)
         response = Response(text, content_type="text/html; charset=utf-8")
     else:
-        said = {"code": code, "message": message}
+        said = {"code": code_of(status), "message": message}
         response = jsonify(error=said if request.path == "/hook" else {**said, "detail": detail})
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"

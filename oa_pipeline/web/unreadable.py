@@ -45,6 +45,11 @@ OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.C
 ANY = (HTTPStatus.BAD_REQUEST, "The request cannot be read.", "see RFC 9112 for how requests are written")
 
 
+def code_of(status: HTTPStatus) -> str:
+    """The kind of error in a word, for programs: not_found."""
+    return status.phrase.lower().replace(" ", "_").replace("-", "_")
+
+
 def told(error: Exception) -> tuple[HTTPStatus, str, str]:
     """The status, what was wrong, and what to do."""
     return next((said for kind, said in KNOWN.items() if isinstance(error, kind)), ANY)
@@ -55,8 +60,7 @@ def unreadable(error: Exception, settings: Settings) -> bytes | None:
     if not isinstance(error, errors.ParseException) or isinstance(error, OURS):
         return None
     status, message, detail = told(error)
-    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    body = json_text({"error": {"code": code, "message": message, "detail": detail}}).encode()
+    body = json_text({"error": {"code": code_of(status), "message": message, "detail": detail}}).encode()
     headers = {
         **ALWAYS,
         **OPEN,

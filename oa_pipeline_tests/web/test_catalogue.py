@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from oa_pipeline.errors import PublishError
 from oa_pipeline.ledger.engine import reader_engine
 from oa_pipeline.ledger.version import data_version
+from oa_pipeline.web import catalogue
 from oa_pipeline.web.catalogue import STATES, Catalogues, state_of
 from oa_pipeline_tests.ledger.life import declare
 
@@ -61,6 +62,18 @@ def test_nobody_waits_while_a_newer_one_is_read(engine: sa.Engine, database: str
         assert time.monotonic() < until
         time.sleep(0.01)
     assert (held.version, len(held.rows)) == (version, 1)
+    reader.dispose()
+
+
+def test_what_is_too_old_is_shown_to_nobody(engine: sa.Engine, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = reader_engine(database)
+    catalogues = Catalogues(lambda: reader, fresh_seconds=1e-9)
+    first = catalogues.current(data_version(reader), NOW)
+    declare(engine, "x/addresses/county")
+    monkeypatch.setattr(catalogue, "OLDEST", 0.0)
+
+    assert len(first.rows) == 0
+    assert len(catalogues.current(data_version(reader), NOW).rows) == 1
     reader.dispose()
 
 

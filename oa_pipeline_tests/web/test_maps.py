@@ -46,7 +46,7 @@ def test_the_map_of_everything_tells_where_its_dots_are_and_how_many(mapped: tup
     client, *_ = mapped
     told = client.get("/map.json").get_json()
     assert told["url"] == "/files/dotmap/1/dotmap.pmtiles"
-    assert told["rows"] == 13
+    assert (told["rows"], told["size"], told["made_at"]) == (13, 9, "2026-03-01T12:01:00Z")
     named = [(one["area"], one["name"], one["rows"]) for one in told["areas"]]
     assert named == [("fr", "France", 7), ("us-ca", "California", 5), ("others", "elsewhere", 1)]
     page = client.get("/map/")
