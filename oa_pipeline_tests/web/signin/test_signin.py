@@ -189,6 +189,21 @@ def test_when_github_does_not_answer_it_is_said_so(browser: Browser, github: Fak
     assert "GitHub does not answer" in answer.text
 
 
+def test_nobody_has_github_asked_without_end(github: FakeGitHub, tmp_path: Path) -> None:
+    browser = Browser.at(settings_for(github, home=tmp_path, rate_limit=2), github)
+    back = browser.allow(browser.post("/auth/login").headers["Location"]).replace("code=", "code=x")
+    begun = browser.client.get_cookie("__Host-oa-signin", domain="site.example")
+    assert begun is not None
+
+    statuses = []
+    for _ in range(4):
+        statuses.append(browser.get(back).status_code)
+        browser.client.set_cookie("__Host-oa-signin", begun.value, domain="site.example", secure=True)
+
+    assert statuses == [403, 403, 429, 429]
+    assert sum("access_token" in one.path for one in github.requests) == 2
+
+
 def test_without_an_oauth_app_there_are_no_such_addresses(tmp_path: Path) -> None:
     client = create_app(Settings(home=tmp_path, dev=True)).test_client()
     for method, address in (
