@@ -36,7 +36,7 @@ from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 pytestmark = pytest.mark.usefixtures("one_converter")
 
 PULL, HEAD, BLOB = 101, "a" * 40, "b" * 40
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
+NOW = datetime.now(UTC) - timedelta(minutes=1)
 
 
 @dataclass
