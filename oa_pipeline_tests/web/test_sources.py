@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from oa_pipeline_tests.ledger.life import declare, run
+from oa_pipeline.ledger.partitions import mark_removed
+from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import KEY, SOURCE
 from .reading import BROWSER, page
@@ -114,6 +115,19 @@ def test_who_asks_for_a_form_of_a_folder_that_its_list_has_not_is_not_led_astray
 
     assert answer.status_code == 404
     assert ".atom" in answer.get_json()["error"]["detail"]
+
+
+def test_what_left_the_repository_is_found_under_its_path_and_its_key_as_before(
+    client: FlaskClient, engine: sa.Engine
+) -> None:
+    key = declare(engine, "xx/gone/addresses/town")
+    run(engine, key)
+    mark_removed(engine, [key], now=NOW)
+
+    for address in ("/sources/xx/gone", f"/sources/{key}"):
+        answer = client.get(address)
+        assert (answer.status_code, "<strong>Removed.</strong>" in answer.text) == (200, True)
+    assert client.get("/sources/xx/gone.json").get_json()["in_repository"] is False
 
 
 def test_where_nothing_is_found_it_is_said_where_else_to_look(reader: FlaskClient) -> None:

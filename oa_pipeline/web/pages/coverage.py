@@ -29,7 +29,8 @@ from ..ordering import OTHER_PARTS, PER_PAGE, ordered_by, part_asked
 from ..places import STATE_NAMES
 from .quality import cause_of
 from .sources import FIELDS as OF_SOURCES
-from .sources import KEY, RANKS, facts_of
+from .sources import KEY, facts_of
+from .sources import SORTS as OF_ONE
 
 LAYER = "addresses"
 US = "US"
@@ -42,12 +43,6 @@ SORTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     **{name: itemgetter(name) for name in ("addresses", "sources", "data_sources", "good", "missing_count")},
     "share": itemgetter("land_share"),
     "date": itemgetter("newest"),
-}
-OF_ONE: Mapping[str, Callable[[Standing], object]] = {
-    "name": KEY,
-    "rows": attrgetter("rows"),
-    "date": attrgetter("good_at"),
-    "state": lambda one: RANKS[one.state],
 }
 NARROWING: Mapping[str, Callable[[Standing], str]] = {"layer": attrgetter("layer"), "state": attrgetter("state")}
 
@@ -136,7 +131,7 @@ def world(asked: Asked) -> Answer:
 
 def united_states(asked: Asked) -> Answer:
     """The states that have a source, and the names of those that have none."""
-    rows = [one for one in asked.catalogue.rows if one.us_state or one.country == "US"]
+    rows = [one for one in asked.catalogue.rows if one.us_state or one.country == US]
     found = tallies(rows, attrgetter("us_state"))
     told = _states(asked, found)
     none = [{"code": code, "name": name} for code, name in STATE_NAMES.items() if code not in found]
@@ -218,8 +213,8 @@ def _one(asked: Asked, told: Mapping[str, Any], rows: Sequence[Standing], drawin
 
 
 def _features_of_one(table: str, answer: Answer, asked: Asked) -> list[Feature]:
-    told = ("data_sources_of", "facets")
-    return features_of(table, [{name: one for name, one in answer.data.items() if name not in told}])
+    of_its_sources = ("data_sources_of", "facets")
+    return features_of(table, [{name: one for name, one in answer.data.items() if name not in of_its_sources}])
 
 
 PARAMETERS = ordered_by(SORTS, "name", per=replace(PER_PAGE, default=WORLD_PER))

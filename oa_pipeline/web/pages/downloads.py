@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from ...ledger import builds, history, sets
@@ -151,15 +150,6 @@ def _pointer(
     return Endpoint(path, title, doc, facts, parameters=parameters, example=example, spelt=spelt, cache=Cache.POINTER)
 
 
-LICENSES: dict[str, Any] = {
-    "form": json_form(),
-    "result": (
-        Field("licenses", Kind.ARRAY, "one for each licence and attribution"),
-        Field("license", Kind.STRING, "as the sources state it; null: not stated", "licenses"),
-        Field("attribution", Kind.STRING, "whom to name; null: nobody must be", "licenses"),
-        Field("sources", Kind.ARRAY, "path of the source file, and the publisher's website", "licenses"),
-    ),
-}
 ENDPOINTS = (
     *(
         _pointer(
@@ -179,9 +169,15 @@ ENDPOINTS = (
         "Licences and attributions",
         "Under which licence, and with which attribution, the latest results may be used.",
         licenses,
+        form=json_form(),
+        result=(
+            Field("licenses", Kind.ARRAY, "one for each licence and attribution"),
+            Field("license", Kind.STRING, "as the sources state it; null: not stated", "licenses"),
+            Field("attribution", Kind.STRING, "whom to name; null: nobody must be", "licenses"),
+            Field("sources", Kind.ARRAY, "path of the source file, and the publisher's website", "licenses"),
+        ),
         example="/latest/licenses.json",
         of_catalogue=True,
-        **LICENSES,
     ),
     _pointer(
         "/latest/collections/<name>",

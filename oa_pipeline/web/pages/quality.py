@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
+from ...errors import Problem
 from ...ledger.standing import reasons
 from ..catalogue import STATES, Standing
 from ..cures import CURES, ENDED, problem_of
@@ -29,7 +30,7 @@ SILENT: Mapping[str, tuple[str, str]] = {
         "See in its history why no run has come to a good end. One that finds the data unchanged counts, too.",
     ),
     "new": ("No run has ended yet", "Nothing: the next set takes it."),
-    "skipped": ("Source says to skip", CURES["Source says to skip"]),
+    "skipped": (str(Problem.SKIPPED), CURES[Problem.SKIPPED]),
     WELL: ("", ""),
 }
 NAMED: Mapping[str, Callable[[Standing], str]] = {
