@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -24,6 +25,7 @@ LARGEST = 8 * 1024 * 1024  # bytes of a page that is kept
 LONG = 256 * 1024  # bytes: longer ones are compressed in a third of the time, to a fifth more
 AGAIN = 60.0  # seconds after which a page is written to disk anew
 EVERY = 200  # writes between looks at how many there are
+OTHERS_REST = 7 * 86400.0  # seconds after which pages of another version, to which nothing is added, are removed
 log = logging.getLogger(__name__)
 
 
@@ -130,8 +132,8 @@ class Kept:
 
     def _thin_out(self) -> None:
         """Removes the oldest files beyond the most there may be, and forgets what was written long ago."""
+        now = time.time()
         with self._lock:
-            now = time.time()
             self._written = {a: at for a, at in self._written.items() if abs(now - at) < AGAIN}
         found = []
         for path in self._folder.glob(f"[!{LASTING[0]}]*"):  # digests are of digits and the letters a to f
@@ -144,3 +146,7 @@ class Kept:
             if number >= ON_DISK or held > BYTES_ON_DISK:
                 with contextlib.suppress(OSError):
                     path.unlink()
+        for folder in self._folder.parent.glob("*"):
+            with contextlib.suppress(OSError):
+                if folder != self._folder and now - folder.stat().st_mtime > OTHERS_REST:
+                    shutil.rmtree(folder, ignore_errors=True)

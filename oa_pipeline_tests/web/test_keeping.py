@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 from pathlib import Path
 
@@ -112,6 +113,16 @@ def test_pages_with_one_address_last(own_reader: FlaskClient, own: Site) -> None
     files = [path.name for path in (own.settings.home / "pages").glob("*/*")]
     assert len(files) == 6
     assert sum(name.startswith("lasting-") for name in files) == 4
+
+
+def test_pages_of_former_versions_go_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "EVERY", 1)
+    for version in ("former", "other"):
+        Kept(tmp_path, version).put("/", page("x"))
+    os.utime(tmp_path / "former", (0, 0))
+    Kept(tmp_path, "v").put("/", page("x"))
+
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "v"}
 
 
 def test_what_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
