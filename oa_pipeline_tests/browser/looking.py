@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
-NARROW: ViewportSize = {"width": 360, "height": 740}
+NARROW: ViewportSize = {"width": 320, "height": 740}  # a wide window of 1280 at four times the size
+PAPER: ViewportSize = {"width": 718, "height": 1047}  # A4 within its margins, at 96 dots per inch
 SECONDS = 90
 MOST_STOPS = 400
 SCROLLERS = 10  # stops that the browser adds: what can be scrolled

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from .addresses import visits
 from .conftest import Place
-from .looking import OF_COLOUR, OF_SIZE, Window, barriers, walk, wider
+from .looking import OF_COLOUR, OF_SIZE, PAPER, Window, barriers, walk, wider
 
 VISITS = visits()
 MISSING = {"nothing-there": 404}
@@ -42,6 +42,19 @@ def test_a_page_bars_nobody_and_is_whole_wide_and_narrow_light_and_dark(
 
     assert window.complaints == []
     assert window.strangers() == []
+
+
+@pytest.mark.parametrize("name", ["sources", "quality", "source-hostile"])
+def test_on_paper_there_is_what_can_be_read_and_nothing_to_click(window: Window, place: Place, name: str) -> None:
+    page = shown(window, place, name)
+    page.set_viewport_size(PAPER)
+    page.emulate_media(media="print")
+    try:
+        assert wider(page) <= 0
+        assert page.locator("table").first.is_visible()
+        assert [one for one in page.locator("nav, form, .skip").all() if one.is_visible()] == []
+    finally:
+        page.emulate_media(media="screen")
 
 
 @pytest.mark.parametrize("name", VISITS)

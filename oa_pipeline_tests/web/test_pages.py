@@ -141,6 +141,17 @@ def test_a_page_without_data_has_no_date(reader: FlaskClient, address: str) -> N
     assert "As of" not in reader.get(address, headers={"Accept": "text/html"}).text
 
 
+@pytest.mark.parametrize("address", ["/", "/sources/", "/quality/", "/licences/", "/licences.txt", "/coverage/"])
+def test_on_the_first_day_nothing_is_counted_as_nought_that_is_not_known_yet(client: FlaskClient, address: str) -> None:
+    text = client.get(address, headers={"Accept": "text/html"}).text
+
+    assert "1970" not in text
+    assert "How it stands" not in text
+    if address in ("/", "/sources/", "/quality/"):
+        assert "No source has been read yet." in text
+    assert "from 0 public sources" not in text
+
+
 def test_links_within_the_site_lead_somewhere_or_are_others_work(reader: FlaskClient) -> None:
     others = ("/latest/", "/files/")  # what the store would have to hold
     seen: set[str] = set()

@@ -67,8 +67,10 @@ def test_the_page_says_it_in_words_and_shows_no_script_when_all_is_over(reader: 
     document = page(reader, f"/sets/{filled.set_id}/")
     text = " ".join(document.all("main")[0].text.split())
 
-    for said in ("8 of 8 data sources have ended", "Why they failed", "ask them", "https://p.example/ said 503"):
+    for said in ("8 of 8 data sources have ended", "Why there is no new result", "https://p.example/ said 503"):
         assert said in text
+    assert "What to do: ask them" in text
+    assert text.count("Add a conform object that says") == 1
     assert f"/sets/{filled.set_id}/state.txt" in document.links()
     assert not document.all("script")
     assert not [one for one in document.elements if "data-live" in one.attributes]

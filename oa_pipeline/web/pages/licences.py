@@ -118,7 +118,8 @@ def by_terms(rows: Sequence[Standing]) -> list[Terms]:
 
 def attribution(asked: Asked, found: Sequence[Terms]) -> str:
     """The text to paste: those who ask to be named, with their licence and address."""
-    head = f"Data of OpenAddresses, {asked.site.url('/')}, as of {asked.as_of:%Y-%m-%d}.\n"
+    when = f", as of {asked.as_of:%Y-%m-%d}" if asked.as_of.year > 1970 else ""
+    head = f"Data of OpenAddresses, {asked.site.url('/')}{when}.\n"
     named = [one for one in found if one.attribution_required or one.share_alike]
     if not named:
         return f"{head}None of these sources asks to be named.\n"

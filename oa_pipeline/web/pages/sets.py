@@ -121,6 +121,7 @@ def one_set(asked: Asked) -> Answer:
     names = {
         "running": running,
         "words": OUTCOMES,
+        "cures": CURES,
         "steps": STEPS,
         "trouble": trouble(tally, stands.hosts),
     }
