@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from ...ledger import history, queries
 from ...ledger.reading import Row
 from ...ledger.standing import standing
+from ...orchestration.gate import filled
 from ...publish.saved import plainly_saved, whose
 from ...sources.keys import source_of, split_key
 from ..catalogue import STATES, Standing, standings
@@ -117,7 +118,7 @@ def _details(asked: Asked, one: Standing | None) -> dict[str, Any]:
         "published": _published(asked, one.key, good) if one and good else None,
         "problem": {**problem, "run_id": newest["id"], "at": newest["ended_at"]} if problem and newest else None,
         "licence": licence_of(told) if told else None,
-        "fields": filled(good) if good else [],
+        "fields": fields_of(good) if good else [],
         "warnings": list(newest["warnings"])[:20] if newest else [],
     }
 
@@ -128,11 +129,9 @@ def licence_of(run: Row) -> dict[str, Any]:
     return {"text": run["licence"], **{name: run[name] for name in names}}
 
 
-def filled(run: Row) -> list[dict[str, Any]]:
+def fields_of(run: Row) -> list[dict[str, Any]]:
     """In how many rows each published field has text, as the run counted it."""
-    counters: Mapping[str, int] = run["counters"]
-    names = sorted({name.split("/")[1] for name in counters if name.startswith("field/") and name.endswith("/filled")})
-    return [{"field": name, "filled": counters[f"field/{name}/filled"], "rows": run["rows"]} for name in names]
+    return [{"field": name, "filled": count, "rows": run["rows"]} for name, count in filled(run["counters"]).items()]
 
 
 def _published(asked: Asked, key: str, run: Row) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, current_app, request
@@ -25,7 +25,6 @@ from .receiving import receive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...publish.s3 import S3Store
 
 FORM, DONE = "upload", "uploaded"  # purposes of what is sealed
 FORM_SECONDS, DONE_SECONDS = 600, 24 * 3600
@@ -98,10 +97,13 @@ def _form(login: str, name: str) -> Form:
     if not _in_bucket(site):
         seal = cookies.sealed(site.settings, FORM, {"login": login, "key": key})
         return Form(f"{HERE}?{urlencode({'form': seal})}", {})
+    from ...publish.s3 import S3Store
     from ...publish.s3.posts import presigned_post
 
+    store = site.store()
+    assert isinstance(store, S3Store)  # its location says so
     made = presigned_post(
-        cast("S3Store", site.store()).bucket,
+        store.bucket,
         key,
         content_type=kind,
         least=LEAST,
