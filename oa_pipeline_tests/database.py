@@ -51,9 +51,11 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def ledger_template(server: str) -> str:
-    """The name of a database with the ledger's schema, to be copied."""
+    """The name of a database with the ledger's schema, to be copied; there is nobody whom it could keep waiting."""
     create(server, "ledger_template")
-    upgrade(named(server, "ledger_template"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("oa_pipeline.ledger.upgrade.TIMEOUTS", ())
+        upgrade(named(server, "ledger_template"))
     return "ledger_template"
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -65,12 +66,30 @@ def test_a_download_is_whole_in_parts_and_broken_off(site: Served) -> None:
         time.sleep(0.05)
 
 
+def test_what_is_cut_off_while_it_is_sent_is_not_filled_up_with_the_next_answer(site: Served, tmp_path: Path) -> None:
+    path = tmp_path / f"store/runs/1/{SOURCE}.zip"
+    asked = f"GET /files/runs/1/{SOURCE}.zip HTTP/1.1\r\nHost: x\r\n\r\nGET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((site.host, site.port))
+        reader.sendall(asked.encode())
+        received = bytearray(reader.recv(1000))
+        with path.open("r+b") as file:
+            file.truncate(MIB)
+        with contextlib.suppress(ConnectionResetError):
+            while block := reader.recv(MIB):
+                received += block
+
+    assert received.startswith(b"HTTP/1.1 200")
+    assert len(received) < SIZE
+    assert b"Disallow" not in received
+
+
 def held(site: Served, name: str) -> list[str]:
     """The files of this name that the site's processes have open."""
-    children = Path(f"/proc/{site.process.pid}/task/{site.process.pid}/children").read_text().split()
     found = []
-    for process in children:
-        for number in Path(f"/proc/{process}/fd").iterdir():
+    for process in psutil.Process(site.process.pid).children():
+        for number in Path(f"/proc/{process.pid}/fd").iterdir():
             with contextlib.suppress(OSError):  # closed meanwhile
                 if number.readlink().name == name:
                     found.append(name)
