@@ -1,9 +1,9 @@
 """What is reachable from outside: GitHub's webhook and the public pages. It reads ledger and store, and never fetches.
 
 Serving: `app` puts it together from the means that `site` holds; `serve` runs it with the threads of `worker`, which
-know by `pace` who reads. `oddities` are headers that nobody can mean. What is answered where a request cannot be read is
-in `unreadable`, all other errors in `errors`, what every answer has in `headers`, how often somebody may ask in
-`limits`, whether all is well in `health`.
+know by `pace` who reads. `oddities` are headers that nobody can mean; `unreadable` is what is answered where a request
+cannot be read, `errors` all other errors, `headers` what every answer has, `limits` how often one may ask. `health`
+tells whether all is well.
 
 Pages: `endpoints` is the record that each address is made of, and `pages/` has them by group. `caching` answers a
 request: it understands it by `asking`, shows what `keeping` holds, has it made anew by `renewing`, and notes what the

@@ -5,12 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import OAError
 from .endpoints import BadRequest, NotFound
 from .limits import TooMany
+from .site import here
 from .unreadable import code_of, told
 
 SECONDS_DOWN = 10
@@ -57,7 +58,7 @@ def worded(status: HTTPStatus, message: str, detail: str = "") -> Response:
     """The error in the shape that its reader can use."""
     if _for_people():
         names: dict[str, Any] = {"title": status.phrase, "message": message, "detail": detail}
-        text = current_app.config["SITE"].templates.render("error.html", **names)
+        text = here().templates.render("error.html", **names)
         response = Response(text, content_type="text/html; charset=utf-8")
     else:
         said = {"code": code_of(status), "message": message}

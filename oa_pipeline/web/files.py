@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from werkzeug.http import http_date
 
 from ..errors import PublishError
@@ -28,7 +28,7 @@ from ..publish.store import MissingObject, content_type
 from .caching import led_to
 from .endpoints import Cache, NotFound
 from .ranges import Part, part
-from .site import Site
+from .site import Site, here
 
 if TYPE_CHECKING:
     from ..publish.store import Store
@@ -44,7 +44,7 @@ BLUEPRINT = Blueprint("files", __name__)
 @BLUEPRINT.get("/files/<path:key>")
 def file(key: str) -> Response:
     """The object of this key. Raises NotFound for what is not there, and for what is not the public's."""
-    site: Site = current_app.config["SITE"]
+    site = here()
     if not is_public(key):
         raise NotFound(MISSING)
     try:
@@ -125,7 +125,10 @@ class _Bytes:
         opened.seek(start)
 
     def __iter__(self) -> Iterator[bytes]:
-        while self._left > 0 and (block := self._file.read(min(BLOCK, self._left))):
+        while self._left > 0:
+            block = self._file.read(min(BLOCK, self._left))
+            if not block:  # the connection ends: the next answer on it would be read as the rest of this one
+                raise OSError("a file of the store has become shorter while it was sent")
             self._left -= len(block)
             yield block
 

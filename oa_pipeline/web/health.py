@@ -10,12 +10,12 @@ from concurrent.futures import TimeoutError as TookTooLong
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, jsonify
 
 from ..errors import OAError, PublishError
 from ..ledger.version import data_version
 from .rendering import iso
-from .site import Site
+from .site import Site, here
 
 PATIENCE = 4.0  # seconds for each of them
 PROBE = "healthz"  # a key that no object has: whether it is there is all that is asked
@@ -40,7 +40,7 @@ def plain() -> Response:
 
 
 def _probe(ask: Callable[[Site], dict[str, Any]]) -> dict[str, Any]:
-    site, began = current_app.config["SITE"], time.monotonic()
+    site, began = here(), time.monotonic()
     try:
         facts = _pool.submit(ask, site).result(PATIENCE)
     except (OAError, OSError, TookTooLong):

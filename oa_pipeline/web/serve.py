@@ -15,7 +15,7 @@ REQUESTS = 5000  # then a worker process is replaced, so that a leak stays small
 SECONDS = 30
 
 
-class Site(BaseApplication):  # type: ignore[misc]
+class Served(BaseApplication):  # type: ignore[misc]
     """The application at one address. `run` returns when it is told to end."""
 
     def __init__(self, app: Flask, address: str, workers: int) -> None:
@@ -56,7 +56,7 @@ class Site(BaseApplication):  # type: ignore[misc]
 def serve(app: Flask, host: str, port: int, *, workers: int = 2) -> None:
     """Serves until SIGTERM or SIGINT."""
     _settle(app)
-    Site(app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", workers).run()
+    Served(app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", workers).run()
 
 
 def _settle(app: Flask) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from flask import current_app
+
 from ..github.report.loading import web_of
 from ..ledger.engine import reader_engine
 from ..publish.store import quoted
@@ -137,3 +139,9 @@ def _lasting() -> frozenset[str]:
     fixed = [one for one in (*ENDPOINTS, *FOR_ROBOTS) if one.fixed]
     paths = [path for one in fixed for path in (one.path, *(twin_path(one.path, extension) for extension in one.twins))]
     return frozenset(f"{path}\n{led}" for path in paths for led in ("", LED))
+
+
+def here() -> Site:
+    """The means of the application that answers the request at hand."""
+    found: Site = current_app.config["SITE"]
+    return found

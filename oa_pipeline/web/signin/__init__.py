@@ -23,6 +23,7 @@ from ...github.signin import OAuthApp
 from ...settings import Settings
 from ..errors import worded
 from ..headers import posting_to
+from ..site import here
 from . import answers, cookies
 
 SIGNIN, SESSION = "signin", "session"  # purposes of cookies
@@ -122,7 +123,7 @@ def _answer() -> Response:
         )
     if not 0 < len(code) <= LONGEST_CODE:
         return worded(HTTPStatus.FORBIDDEN, "GitHub did not let you sign in.", "Try again at /auth.")
-    current_app.config["SITE"].limits.spend(request.remote_addr or "")  # each question to GitHub counts
+    here().limits.spend(request.remote_addr or "")  # each question to GitHub counts
     app = OAuthApp.from_settings(settings)
     try:
         person = app.person(code, callback=_callback(), verifier=str(begun["verifier"]))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response
 from werkzeug.utils import redirect
 
 from ..endpoints import Cache
+from ..site import here
 
 
 def page(template: str, *, title: str, **names: Any) -> Response:
     """The page of this template."""
-    text = current_app.config["SITE"].templates.render(template, title=title, **names)
+    text = here().templates.render(template, title=title, **names)
     response = Response(text, content_type="text/html; charset=utf-8")
     response.headers["Cache-Control"] = Cache.NEVER.value
     return response

@@ -12,13 +12,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 
+from ...errors import PublishError
 from ...publish.store import MissingObject
 from ..errors import worded
 from ..headers import posting_to
 from ..signin import answers, cookies, from_our_own_form, session, strange_form
-from ..site import Site
+from ..site import Site, here
 from .files import LEAST, MIB, TYPES, content_type, new_key
 from .receiving import receive
 
@@ -50,7 +51,7 @@ def page() -> Response:
     name = request.args.get("name", "").strip()
     form = _form(who.login, name) if name else None
     names = {"name": name, "form": form, "minutes": FORM_SECONDS // 60, "endings": TYPES}
-    response = _page("Upload a file", who=who, mib=_site().settings.upload_mib, address="", size=0, **names)
+    response = _page("Upload a file", who=who, mib=here().settings.upload_mib, address="", size=0, **names)
     if form is not None and not form.url.startswith("/"):
         response.headers["Content-Security-Policy"] = posting_to(form.url)
     return response
@@ -59,7 +60,7 @@ def page() -> Response:
 @blueprint.post(HERE)
 def upload() -> Response:
     """Takes a form for a store that is a folder: 303 to where the file then lies."""
-    site, who = _site(), session()
+    site, who = here(), session()
     if _in_bucket(site):
         abort(HTTPStatus.METHOD_NOT_ALLOWED, valid_methods=["GET", "HEAD", "OPTIONS"])
     if not from_our_own_form():
@@ -69,7 +70,12 @@ def upload() -> Response:
         return worded(HTTPStatus.FORBIDDEN, "This form is too old, or was somebody else's.", f"Begin again at {HERE}.")
     most = site.settings.upload_mib * MIB
     key = str(promised["key"])
-    size = receive(request, site.store(), key, content_type=content_type(key.rpartition("/")[2]), most=most)
+    try:
+        size = receive(request, site.store(), key, content_type=content_type(key.rpartition("/")[2]), most=most)
+    except PublishError:
+        if not site.store().exists(key):
+            raise
+        return worded(HTTPStatus.CONFLICT, "This form has brought another file already.", f"Begin again at {HERE}.")
     log.info("%s uploaded %s, %d bytes", who.login, key, size)
     return answers.to(_afterwards(site, who.login, key), HTTPStatus.SEE_OTHER)
 
@@ -77,7 +83,7 @@ def upload() -> Response:
 @blueprint.get(f"{HERE}/done")
 def done() -> Response:
     """Where the file lies that was uploaded."""
-    site, who = _site(), session()
+    site, who = here(), session()
     if who is None:
         return answers.to("/auth")
     said = cookies.opened(site.settings, DONE, request.args.get("file", ""), seconds=DONE_SECONDS)
@@ -93,7 +99,7 @@ def done() -> Response:
 
 
 def _form(login: str, name: str) -> Form:
-    site, kind, key = _site(), content_type(name), new_key(login, name)
+    site, kind, key = here(), content_type(name), new_key(login, name)
     if not _in_bucket(site):
         seal = cookies.sealed(site.settings, FORM, {"login": login, "key": key})
         return Form(f"{HERE}?{urlencode({'form': seal})}", {})
@@ -126,8 +132,3 @@ def _in_bucket(site: Site) -> bool:
 
 def _page(title: str, **names: Any) -> Response:
     return answers.page("upload.html", title=title, **names)
-
-
-def _site() -> Site:
-    found: Site = current_app.config["SITE"]
-    return found
