@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .. import __version__
+from ..maps.boundaries.codes import NAMES
 from ..text import one_line
 
 HERE = Path(__file__).parent
@@ -245,6 +246,7 @@ def environment() -> Environment:
     )
     made.filters.update(FILTERS)
     made.globals["state_names"] = {state: name for state, (name, *_) in STATUSES.items()}
+    made.globals["country_names"] = {code.lower(): f"{code.lower()} \N{EN DASH} {name}" for code, name in NAMES.items()}
     made.globals["shell"] = lambda text: shell_word(plain(text))
     # Of a page that is no endpoint's, such as an error's.
     made.globals.update(asked=None, endpoint=None, twins=(), links={}, form_names=FORM_NAMES, navigation=())

@@ -257,6 +257,14 @@ def test_parts_of_a_list_are_the_whole_list_forwards_and_back(reader: FlaskClien
     assert back == whole
 
 
+@pytest.mark.parametrize("address", ["/sources/", "/quality/", "/licences/"])
+def test_countries_are_chosen_by_their_names(reader: FlaskClient, address: str) -> None:
+    offered = {one.attributes["value"]: one.text for one in page(reader, address).all("option")}
+
+    assert offered["de"] == "de \N{EN DASH} Germany (1)"
+    assert page(reader, f"{address}?country=de").all("table")
+
+
 def test_facets_count_what_each_choice_would_give(reader: FlaskClient) -> None:
     facets = reader.get("/sources.json?layer=addresses").get_json()["facets"]
 
