@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from ..errors import OAError
 
 TOKEN_SECONDS = 21_600
-TIMEOUT = 2.0
+TIMEOUT = 10.0  # seconds: an instance may have more to do than to answer itself
 LONGEST = 65_536
 
 

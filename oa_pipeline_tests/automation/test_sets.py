@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +37,13 @@ def repository(tmp_path: Path) -> Path:
 @pytest.fixture
 def workplace(database: str, repository: Path, tmp_path: Path) -> Workplace:
     return Workplace(Settings(home=tmp_path / "home", database_url=database, sources=str(repository), **MAPLESS))
+
+
+@pytest.fixture
+def in_a_folder(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """One that other processes could open: a context of a schedule asks for such."""
+    with DagsterInstance.local_temp(str(tmp_path)) as made:
+        yield made
 
 
 def test_a_set_holds_all_data_sources_of_the_repository_as_it_is_now(
@@ -84,9 +92,9 @@ def test_what_never_ran_goes_first_then_the_longest_and_the_dead_last() -> None:
 
 
 def test_one_tick_of_the_schedule_opens_one_set_and_starts_no_run(
-    workplace: Workplace, tmp_path: Path, engine: sa.Engine
+    workplace: Workplace, in_a_folder: DagsterInstance, engine: sa.Engine
 ) -> None:
-    instance = DagsterInstance.local_temp(str(tmp_path))
+    instance = in_a_folder
     weekly = build_defs(workplace=workplace).get_repository_def().get_schedule_def("weekly_set")
     assert (weekly.cron_schedule, weekly.execution_timezone) == ("0 21 * * 5", "UTC")
     said = set()
