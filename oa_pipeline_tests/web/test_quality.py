@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
@@ -67,6 +68,25 @@ def test_causes_are_counted_with_the_longest_and_its_cure(reader: FlaskClient) -
     ]  # fmt: skip
     assert causes[-2]["since"] == "2026-01-20T12:01:00Z"
     assert "history" in causes[-2]["cure"]
+
+
+def test_publishers_are_named_with_how_much_of_theirs_is_wrong_the_worst_first(
+    client: FlaskClient, engine: sa.Engine
+) -> None:
+    for name, host, status in (
+        ("a", "one.example", RunStatus.FAILED),
+        ("b", "bad.example", RunStatus.FAILED),
+        ("c", "bad.example", RunStatus.SKIPPED),
+        ("d", "bad.example", RunStatus.SUCCEEDED),
+        ("e", "well.example", RunStatus.SUCCEEDED),
+    ):
+        key = declare(engine, f"xx/{name}/addresses/city", declared={"data": f"https://{host}/{name}.csv"})
+        run(engine, key, status, at=datetime.now(UTC))
+    told = client.get("/quality.json").get_json()
+
+    assert told["hosts"] == [{"host": "bad.example", "data_sources": 2}, {"host": "one.example", "data_sources": 1}]
+    assert keys(client, "host=bad.example") == ["xx/b/addresses/city", "xx/c/addresses/city"]
+    assert client.get("/quality.json?host=bad.example").get_json()["hosts"] == told["hosts"]
 
 
 def test_the_page_leads_from_a_cause_to_those_that_have_it(reader: FlaskClient) -> None:
