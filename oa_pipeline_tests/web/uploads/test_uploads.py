@@ -169,6 +169,16 @@ def test_a_form_of_another_site_is_refused(browser: Browser, store: Store) -> No
     assert keys(store) == []
 
 
+def test_a_form_brings_one_file_and_never_another_over_it(browser: Browser, store: Store) -> None:
+    action = form(browser)
+    assert [send(browser, action, file()).status_code for _ in range(2)] == [303, 303]
+    other = send(browser, action, file(b"y" * 1000))
+
+    assert other.status_code == 409
+    assert "Begin again at" in other.text
+    assert store.read(keys(store)[0], 0, 10**6) == DATA
+
+
 def test_a_form_that_was_altered_is_refused(browser: Browser, store: Store) -> None:
     action = form(browser)
     for bad in (altered(action), "/upload-cache?form=x", "/upload-cache", action.replace("form=", "form=e30.")):
