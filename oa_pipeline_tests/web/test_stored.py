@@ -89,3 +89,14 @@ def test_what_is_not_there_at_all_is_not_looked_for_again(
     answer = stored_reader.get("/runs/2/")
     assert FIRST not in answer.text
     assert answer.headers["Cache-Control"].startswith("public")
+
+
+def test_of_the_rows_ten_are_shown_and_of_wide_ones_eighty_columns(own: Site, engine: sa.Engine) -> None:
+    rows = [[f"c{n}" for n in range(100)], *([f"r{row}-{n}" for n in range(100)] for row in range(1, 31))]
+    with own.store().writer("runs/2/sample.json", content_type="application/json") as out:
+        out.write(json.dumps(rows).encode())
+    assert run(engine, KEY, outputs={"sample": {"key": "runs/2/sample.json"}}) == 2
+
+    text = create_app(site=own).test_client().get("/runs/2/").text
+    assert ("r10-0" in text, "r11-0" in text) == (True, False)
+    assert ("c79" in text, "c80" in text) == (True, False)
