@@ -64,7 +64,7 @@ def list_runs(which: str | None, pattern: str | None, set_id: int | None, limit:
     for row in found:
         click.echo(_json(row) if as_json else _line(row))
     more = " or more: see --limit" if len(found) == limit else ""
-    click.echo(f"{len(found):,} runs{more}", err=True)
+    click.echo(f"{len(found):,} run{'' if len(found) == 1 else 's'}{more}", err=True)
 
 
 @runs.command("show")

@@ -89,6 +89,9 @@ def start(home: Path, *, options: Sequence[str] = ()) -> Embedded:
 
 
 def _recorded_place(home: Path) -> Path | None:
+    below = home.resolve() / "postgres"
+    if (below / "data").is_dir():  # whatever is noted: the home may have been moved, or copied from another
+        return below
     note = home / "postgres.place"
     if note.is_file():
         return Path(note.read_text(encoding="utf-8").strip())

@@ -37,7 +37,16 @@ LONGEST_SOCKET_FOLDER = 90  # bytes; a socket's path may have about 107
 
 
 class ServiceDied(OAError):  # noqa: N818
-    """A service ended by itself."""
+    """A service ended by itself. `words` are the last lines that it printed."""
+
+    def __init__(self, message: str, *, cure: str, words: str = "") -> None:
+        """`message` is one sentence, `cure` what to do."""
+        super().__init__(message, cure=cure)
+        self.words = words
+
+    def __str__(self) -> str:
+        """Message and cure on one line, the words below it."""
+        return f"{super().__str__()}\n{self.words}".rstrip()
 
 
 @dataclass(slots=True)
@@ -56,9 +65,9 @@ class System:
         for service in [self.database, *self.services] if self.database else self.services:
             if not service.alive:
                 raise ServiceDied(
-                    f"the {service.name} ended by itself, {service.how_it_ended()}; its last words were:\n"
-                    f"{service.last_words()}\n",
-                    cure=f"all of it is in {service.log}; start `oa up` again: it goes on where it was",
+                    f"the {service.name} ended by itself, {service.how_it_ended()}",
+                    cure=f"start `oa up` again, it goes on where it was; these lines are the end of {service.log}",
+                    words=service.last_words(),
                 )
 
     def wait_until(self, ready: Callable[[], bool], what: str) -> None:

@@ -61,6 +61,20 @@ def test_what_was_written_is_there_at_the_next_start(home: Path) -> None:
     assert gone(second.folder)
 
 
+def test_a_home_that_was_moved_keeps_its_database_and_a_copy_has_its_own(home: Path) -> None:
+    first = embedded.start(home / "first")
+    ask(first.url, "CREATE TABLE t AS SELECT 7 AS n")
+    first.stop()
+    (home / "first").rename(home / "moved")
+    subprocess.run(["cp", "-a", home / "moved", home / "copy"], check=True)
+    for name in ("moved", "copy"):
+        server = embedded.start(home / name)
+        assert server.folder == home / name / "postgres"
+        assert ask(server.url, "SELECT n FROM t") == 7
+        server.stop()
+    assert not (home / "first").exists()
+
+
 @pytest.mark.parametrize("others_number", [False, True], ids=["plain", "another process has its number"])
 def test_a_crash_is_survived(home: Path, others_number: bool) -> None:
     first = embedded.start(home)

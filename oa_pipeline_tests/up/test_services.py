@@ -46,11 +46,10 @@ def test_a_service_that_was_killed_is_told_with_its_words_and_what_to_do(tmp_pat
     system = System(None, tmp_path / "dagster", None, None, services=[service])  # type: ignore[arg-type]
     with pytest.raises(ServiceDied) as died:
         system.check()
-    first, words, cure = str(died.value).splitlines()
-    assert first == "the worker ended by itself, killed by SIGKILL; its last words were:"
+    first, words = str(died.value).splitlines()
+    assert first.startswith("the worker ended by itself, killed by SIGKILL (start `oa up` again")
+    assert str(tmp_path / "worker.log") in first
     assert words == "at work"
-    assert str(tmp_path / "worker.log") in cure
-    assert "start `oa up` again" in cure
 
 
 def test_what_a_killed_service_printed_is_still_there_when_the_next_has_started(tmp_path: Path) -> None:
