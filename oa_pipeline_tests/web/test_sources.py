@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 
 import pytest
@@ -128,6 +131,18 @@ def test_what_left_the_repository_is_found_under_its_path_and_its_key_as_before(
         answer = client.get(address)
         assert (answer.status_code, "<strong>Removed.</strong>" in answer.text) == (200, True)
     assert client.get("/sources/xx/gone.json").get_json()["in_repository"] is False
+
+
+def test_a_row_of_the_csv_says_the_same_as_the_json(reader: FlaskClient) -> None:
+    (one,) = reader.get("/sources.json?q=alameda&layer=addresses").get_json()["data_sources"]
+    text = reader.get("/sources.csv?q=alameda&layer=addresses").text
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+
+    assert one["share_alike"] is not None
+    assert row == {
+        name: "" if value is None else value if isinstance(value, str) else json.dumps(value)
+        for name, value in one.items()
+    }
 
 
 def test_where_nothing_is_found_it_is_said_where_else_to_look(reader: FlaskClient) -> None:
