@@ -51,7 +51,9 @@ def identity(value: object) -> int | None:
     """An object id as an integer: whole numbers as they are, other text by its digest, None for anything else."""
     if isinstance(value, bool) or value is None:
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, int):  # one of hundreds of digits is no float, and its decimal text has a price
+        return value if abs(value) < 1 << 63 else digest(hex(value).encode())
+    if isinstance(value, float):
         if not math.isfinite(value) or value != int(value):
             return None
         return int(value) if abs(value) < 1 << 63 else digest(repr(value).encode())

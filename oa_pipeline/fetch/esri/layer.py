@@ -94,7 +94,7 @@ def _extent(held: object) -> Extent | None:
         return None
     try:
         xmin, ymin, xmax, ymax = (float(held[key]) for key in ("xmin", "ymin", "xmax", "ymax"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     if not all(map(math.isfinite, (xmin, ymin, xmax, ymax))):
         return None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oa_pipeline.errors import FetchError
-from oa_pipeline.fetch.esri.answers import identity
+from oa_pipeline.fetch.esri.answers import identity, whole
 from oa_pipeline.fetch.esri.client import Client
 from oa_pipeline.fetch.esri.layer import PAGE_CEILING, PAGE_DEFAULT, read_layer
 
@@ -60,6 +60,15 @@ def test_object_id_field(changes: dict[str, Any], expected: str | None) -> None:
 )
 def test_extent(held: Any, usable: bool) -> None:
     assert (read_layer(metadata(extent=held)).extent is not None) == usable
+
+
+def test_a_number_of_hundreds_of_digits_is_none_that_can_be_used() -> None:
+    huge = 10**400
+    assert whole(huge) is None
+    assert len({identity(huge), identity(-huge), identity(huge + 1), None}) == 4
+    described = metadata(maxRecordCount=huge, extent={"xmin": huge, "ymin": 0, "xmax": 1, "ymax": 1})
+    assert read_layer(described).extent is None
+    assert read_layer(described).page_limit == PAGE_DEFAULT
 
 
 def test_an_extent_of_one_point_has_room_for_boxes() -> None:
