@@ -60,10 +60,20 @@ def oa() -> None:
     """
 
 
-def _complain(error: OAError) -> None:
+# How libraries call a database that is not there; known by name, as nothing of theirs is loaded for `oa --help`.
+_NO_DATABASE = ("DagsterPostgresException", "OperationalError")
+
+
+def _complain(error: object) -> None:
     from ..masked import masked
 
     click.echo(f"oa: {masked(str(error))}", err=True)
+
+
+def _machine(error: OSError) -> str:
+    """What the machine refused, and the file it is about, on one line."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def main() -> None:
@@ -86,4 +96,13 @@ def main() -> None:
         # The reader of our output went away (`oa sources list | head`): nothing to say, and nobody to say it to.
         sys.stderr.close()
         status = 0
+    except OSError as error:
+        _complain(_machine(error))
+        status = 1
+    except Exception as error:
+        if type(error).__name__ not in _NO_DATABASE:
+            raise
+        said = (str(error).splitlines() or [""])[0]
+        _complain(f"the database does not answer: {said} (`oa doctor database` says what is wrong with it)")
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from oa_pipeline import cli
+
 OA = [sys.executable, "-m", "oa_pipeline"]
 CSV = "lon,lat,n,s\n-122.1,37.5,1,Main St\n"
 
@@ -134,6 +136,34 @@ def test_a_file_that_is_no_source_says_where(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert ":2:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class OperationalError(Exception):
+    """What drivers of databases raise, by its name."""
+
+
+REFUSALS: dict[str, tuple[Exception, str]] = {
+    "disk": (OSError(28, "No space left on device"), "oa: No space left on device\n"),
+    "folder": (PermissionError(13, "Permission denied", "/out"), "oa: /out: Permission denied\n"),
+    "database": (
+        OperationalError("connection refused\nIs the server running?"),
+        "oa: the database does not answer: connection refused (`oa doctor database` says what is wrong with it)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "said"), REFUSALS.values(), ids=REFUSALS)
+def test_what_the_machine_refuses_is_one_line_and_status_1(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.oa, "main", refused)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert (ended.value.code, capsys.readouterr().err) == (1, said)
 
 
 def test_ctrl_c_ends_it_at_once_and_leaves_no_process(tmp_path: Path) -> None:
