@@ -237,6 +237,10 @@ def _gdal_errors(path: Path) -> Iterator[None]:
     """GDAL's complaints as ConvertError."""
     try:
         yield
+    except UnboundLocalError as error:  # pyogrio stumbles over a system that GDAL reads and cannot write
+        raise ConvertError(
+            "the file's coordinate system is damaged", place=path.name, cure="ask the publisher for a sound .prj"
+        ) from error
     except (
         pyogrio.errors.DataSourceError,
         pyogrio.errors.DataLayerError,

@@ -22,10 +22,8 @@ def check_shapefile(path: Path) -> None:
     _check_dbf(path.with_suffix(".dbf"))
     _check_shx(path.with_suffix(".shx"), path)
     prj = path.with_suffix(".prj")
-    if prj.exists() and prj.stat().st_size > _PRJ_BYTES:
-        raise ConvertError(
-            f"the .prj has {prj.stat().st_size:,} bytes", place=prj.name, cure='drop it and give "srs": "EPSG:..."'
-        )
+    if prj.exists():
+        _check_prj(prj)
 
 
 def field_names(dbf: Path) -> tuple[bytes, ...]:
@@ -43,6 +41,19 @@ def field_names(dbf: Path) -> tuple[bytes, ...]:
 
 def _header_length(head: bytes) -> int:
     return int.from_bytes(head[8:10], "little")
+
+
+def _check_prj(prj: Path) -> None:
+    """Names with accents are often written in Latin-1, which the reader does not take: they become UTF-8 in place."""
+    if prj.stat().st_size > _PRJ_BYTES:
+        raise ConvertError(
+            f"the .prj has {prj.stat().st_size:,} bytes", place=prj.name, cure='drop it and give "srs": "EPSG:..."'
+        )
+    said = prj.read_bytes()
+    try:
+        said.decode()
+    except UnicodeDecodeError:
+        prj.write_text(said.decode("iso8859-1"), "utf-8")
 
 
 def _check_dbf(dbf: Path) -> None:

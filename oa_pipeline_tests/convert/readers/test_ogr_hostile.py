@@ -282,6 +282,13 @@ def test_a_prj_of_megabytes_is_refused(ogr: Child, shapefile: Path) -> None:
     assert '"srs"' in read.cure
 
 
+def test_a_prj_in_latin_1_is_read(ogr: Child, shapefile: Path) -> None:
+    prj = shapefile.with_suffix(".prj")
+    prj.write_bytes(prj.read_bytes().replace(b'GEOGCS["GCS_WGS_1984"', b'GEOGCS["Syst\xe8me"'))
+    assert b"\xe8" in prj.read_bytes()
+    assert ogr(shapefile, "shapefile").error == ""
+
+
 def test_a_prj_that_names_a_grid_elsewhere_asks_for_nothing(ogr: Child, shapefile: Path) -> None:
     with listening() as (url, requests):
         shapefile.with_suffix(".prj").write_text(f"+proj=pipeline +step +proj=hgridshift +grids={url}/grid.tif")
