@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.orchestration import embedded
-from oa_pipeline.web.signatures import signature
+from oa_pipeline.web.hook.signatures import signature
 from oa_pipeline_tests.automation.publishers import Publishers
 from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.github.fake import TOKEN, FakeGitHub, Pull, fake_github

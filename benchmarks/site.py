@@ -21,7 +21,7 @@ from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.orchestration import embedded
 from oa_pipeline_tests.database import FAST, create, named, open_folder
 from oa_pipeline_tests.ledger import many_runs
-from oa_pipeline_tests.web.serving import Served, served
+from oa_pipeline_tests.web.served import Served, served
 
 LATE, LATE_UNCHANGED = 100.0, 5.0  # milliseconds
 LARGEST = 60_000  # bytes of a page, compressed

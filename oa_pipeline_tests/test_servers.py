@@ -16,7 +16,7 @@ import pytest
 
 from .certificates import Authority
 from .servers import Liar, Request, Response, answer, drip, endless, hang, nobody, reset, serve
-from .web.serving import free_port
+from .web.served import free_port
 
 
 def get(url: str) -> bytes:

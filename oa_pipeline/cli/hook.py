@@ -23,7 +23,7 @@ def replay(files: tuple[Path, ...], url: str | None) -> None:
     "delivery" the id is made of the content, so that sending a file twice changes nothing.
     """
     from ..settings import Settings
-    from ..web.replay import read, send
+    from ..web.hook.replay import read, send
 
     settings = Settings.from_env()
     target = url or f"http://{settings.web_host}:{settings.web_port}/hook"

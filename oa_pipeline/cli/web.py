@@ -15,7 +15,7 @@ def web(workers: int) -> None:
     from ..orchestration.storage import database_url
     from ..settings import Settings
     from ..web.app import checked, create_app
-    from ..web.serve import serve
+    from ..web.serving.serve import serve
 
     settings = checked(Settings.from_env())
     url = database_url(settings)

@@ -19,16 +19,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ..errors import OAError, SettingsError
 from ..settings import Settings
 from ..text import one_line
-from .caching import Versions, respond
+from .answering.caching import Versions, respond
 from .endpoints import Cache, Endpoint, Form, twin_path
 from .errors import SAID, of_body, of_http, of_ours, worded
 from .headers import harden
 from .health import health
 from .hook import LARGEST_BODY, hook
-from .oddities import leave_out
 from .pages import BLUEPRINTS, ENDPOINTS, NAVIGATION
 from .rendering import STATIC
 from .robots import ENDPOINTS as FOR_ROBOTS
+from .serving.oddities import leave_out
 from .site import Site
 from .vendored import vendored
 

@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from ..errors import OAError
 from .endpoints import BadRequest, NotFound
 from .limits import TooMany
+from .serving.unreadable import code_of, told
 from .site import here
-from .unreadable import code_of, told
 
 SECONDS_DOWN = 10
 SAID = {

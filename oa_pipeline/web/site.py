@@ -16,14 +16,14 @@ from ..github.report.loading import web_of
 from ..ledger.engine import reader_engine
 from ..publish.store import quoted
 from ..settings import Settings
+from .answering.keeping import Kept
+from .answering.renewing import Renewing
 from .catalogue import Catalogue, Catalogues
 from .endpoints import twin_path
+from .files.naming import Naming
 from .glimpses import Glimpses
-from .keeping import Kept
 from .limits import Limits
-from .naming import Naming
 from .rendering import Templates
-from .renewing import Renewing
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -132,7 +132,7 @@ class Site:
 
 def _lasting() -> frozenset[str]:
     """Under what those pages and answers are kept that have one address each, where nothing is chosen from them."""
-    from .caching import LED
+    from .answering.caching import LED
     from .pages import ENDPOINTS
     from .robots import ENDPOINTS as FOR_ROBOTS
 

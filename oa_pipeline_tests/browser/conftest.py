@@ -13,7 +13,7 @@ from oa_pipeline.publish.store import open_store
 from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.ledger.life import NOW
 from oa_pipeline_tests.web.filled import Filled, fill
-from oa_pipeline_tests.web.serving import served
+from oa_pipeline_tests.web.served import served
 
 from .chromium import program, running
 from .looking import Window

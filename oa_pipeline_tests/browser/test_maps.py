@@ -24,7 +24,7 @@ from oa_pipeline.web.pages.maps import RUN_LAYER, TILES
 from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.ledger.life import NOW, declare, run
 from oa_pipeline_tests.web.filled import SCRIPT, outputs
-from oa_pipeline_tests.web.serving import served
+from oa_pipeline_tests.web.served import served
 
 from .chromium import arguments, program
 from .looking import Window, barriers, wider

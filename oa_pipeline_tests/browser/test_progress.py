@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.web.filled import Filled, fill
-from oa_pipeline_tests.web.serving import served
+from oa_pipeline_tests.web.served import served
 
 from .looking import SECONDS
 

@@ -10,7 +10,7 @@ import pytest
 from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.github.fake import FakeGitHub, fake_github
 from oa_pipeline_tests.github.oauth import CLIENT_ID, CLIENT_SECRET
-from oa_pipeline_tests.web.serving import Served, free_port, served
+from oa_pipeline_tests.web.served import Served, free_port, served
 
 from .looking import Window, barriers
 

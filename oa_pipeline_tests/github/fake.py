@@ -14,7 +14,7 @@ from typing import Any
 from urllib.request import Request as Sent
 from urllib.request import urlopen
 
-from oa_pipeline.web.signatures import signature
+from oa_pipeline.web.hook.signatures import signature
 from oa_pipeline_tests.servers import Request, Response, serve
 
 from .faults import Fault

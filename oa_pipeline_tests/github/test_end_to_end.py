@@ -22,7 +22,7 @@ from oa_pipeline_tests.automation.publishers import Publishers
 from oa_pipeline_tests.servers import Server, serve
 from oa_pipeline_tests.workers.system import System, system
 
-from ..web.serving import free_port
+from ..web.served import free_port
 from .fake import BOT, TOKEN, FakeGitHub, Pull, fake_github
 from .sources import source
 

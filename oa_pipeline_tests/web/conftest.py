@@ -17,7 +17,7 @@ from oa_pipeline_tests.database import open_folder, temporary
 from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import Filled, fill
-from .serving import PATIENCE, Served, served
+from .served import PATIENCE, Served, served
 
 __all__ = ["Served"]
 SECRETS = ("first secret", "zweites Geheimnis: ü")

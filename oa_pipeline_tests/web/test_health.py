@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
 
-from .serving import free_port
+from .served import free_port
 
 DOWN = "postgresql+psycopg2://nobody@127.0.0.1:{port}/nothing"
 

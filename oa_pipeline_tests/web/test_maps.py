@@ -12,7 +12,7 @@ from oa_pipeline.ledger import builds, dotmap
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.maps.dotmap.drawn import LAYER
 from oa_pipeline.web.app import create_app
-from oa_pipeline.web.mapstyle import DOTS, style
+from oa_pipeline.web.drawn.mapstyle import DOTS, style
 from oa_pipeline.web.pages.maps import TILES
 from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import NOW, declare, run

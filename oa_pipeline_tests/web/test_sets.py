@@ -21,9 +21,9 @@ from oa_pipeline.web.site import Site
 from oa_pipeline_tests.ledger.life import MINUTE, NOW, declare, run
 from oa_pipeline_tests.servers import nobody
 
+from .answering.test_caching import counted
 from .filled import KEY, SCRIPT, Filled
 from .reading import parsed
-from .test_caching import counted
 from .test_pages import page
 
 

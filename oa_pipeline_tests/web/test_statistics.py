@@ -15,8 +15,8 @@ from oa_pipeline.publish.statistics import publish_statistics
 from oa_pipeline.publish.store import open_store
 from oa_pipeline.settings import Settings
 from oa_pipeline.web.app import create_app
+from oa_pipeline.web.drawn.sparkline import sparkline
 from oa_pipeline.web.site import Site
-from oa_pipeline.web.sparkline import sparkline
 from oa_pipeline_tests.ledger.life import NOW, declare, run
 
 from .filled import SCRIPT

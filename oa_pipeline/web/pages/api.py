@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..asking import allowed
+from ..answering.asking import allowed
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, Link, twin_path
 from ..forms import JSON, json_form
 from ..openapi import document, template_of

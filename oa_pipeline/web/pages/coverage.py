@@ -20,7 +20,7 @@ from ...ledger.reading import Row
 from ...maps.boundaries.codes import NAMES
 from ..catalogue import STATES as STATES_OF_SOURCES
 from ..catalogue import Standing
-from ..coverage_maps import COUNTRIES, STATES, country_map, features_of, map_of, state_map
+from ..drawn.coverage_maps import COUNTRIES, STATES, country_map, features_of, map_of, state_map
 from ..endpoints import Answer, Asked, Elsewhere, Endpoint, Field, Kind, NotFound, Parameter
 from ..facets import LAYER as ONE_LAYER
 from ..facets import chosen, facet

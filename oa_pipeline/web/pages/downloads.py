@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ...ledger import builds, history, sets
 from ...ledger.reading import Row
 from ..endpoints import Answer, Asked, Cache, Elsewhere, Endpoint, Facts, Field, Kind, NotFound, Parameter
-from ..files import BLUEPRINT
+from ..files.sending import BLUEPRINT
 from ..forms import json_form
 from ..spelling import source_spelt
 from ..state import LAYER

@@ -12,9 +12,9 @@ from typing import Any
 from ...ledger import builds, dotmap, queries
 from ...maps.boundaries import NAMES, ground
 from ...maps.dotmap.drawn import HIGHEST, LAYER
+from ..drawn.mapstyle import style
 from ..endpoints import Answer, Asked, Cache, Endpoint, Field, Kind, NotFound
 from ..forms import GEOJSON, JSON, json_form, json_text, text_form
-from ..mapstyle import style
 from ..places import STATE_NAMES
 from ..vendored import BLUEPRINT
 from .runs import NUMBER, PUBLIC, sample

@@ -7,11 +7,11 @@ from typing import Any
 from ...ledger import queries
 from ...ledger.reading import Row
 from ...ledger.tables import runs
+from ..answering.stored import told
 from ..columns import columns
 from ..cures import problem_of
 from ..endpoints import LAST_NUMBER, Answer, Asked, Endpoint, Field, Kind, NotFound, Parameter
 from ..forms import json_form
-from ..stored import told
 
 NUMBER = Parameter("number", "the run's number", Kind.INTEGER, least=1, most=LAST_NUMBER, in_path=True)
 SAMPLE_BYTES = 256 * 1024

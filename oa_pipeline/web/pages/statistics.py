@@ -9,12 +9,12 @@ from typing import Any
 
 from ...ledger import builds
 from ...publish.statistics import MACHINE_STATS, STATISTICS
+from ..answering.stored import told
+from ..drawn.sparkline import sparkline
 from ..endpoints import Answer, Asked, Endpoint, Field, Kind, Parameter
 from ..forms import json_form
 from ..ordering import ORDER, OTHER_PARTS, PAGE, part_asked
 from ..rendering import iso
-from ..sparkline import sparkline
-from ..stored import told
 
 LARGEST = 8 << 20  # bytes of a file that is read
 PER = 26  # sets in one part: half a year of weeks

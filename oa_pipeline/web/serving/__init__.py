@@ -1,0 +1,4 @@
+"""How the site is served: gunicorn (`serve`) with threads that nobody can hold for long (`worker`, `pace`).
+
+`oddities` are headers that nobody can mean; `unreadable` is the answer to what is no request.
+"""
