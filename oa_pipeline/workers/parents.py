@@ -57,13 +57,15 @@ class Parent:
         self.forked = 0
         self.socket = ours
         ours.setblocking(False)
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_it_starts:
+            unless_it_starts.callback(ours.close)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "oa_pipeline.workers.nursery", str(theirs.fileno()), module, *libraries],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # a Ctrl-C in the terminal is for the worker alone to pass on
             )
+            unless_it_starts.pop_all()
 
     def start(self, assignment: Assignment) -> Child:
         """Asks for a child that carries this out."""

@@ -253,7 +253,7 @@ def test_an_object_that_is_gone_or_spoilt_is_said_and_takes_nothing_else_away(
     (bench.folder / "store" / key).write_bytes(b"\x1f\x8b spoilt")
     spoilt = report_of(bench.engine, bench.store, bench.settings, job_id)
 
-    assert f"{rows}** cannot be shown: the store does not give its file." in gone
+    assert f"{rows}** cannot be shown: its file is not kept any more." in gone
     assert f"{rows}** cannot be shown: the file that has them cannot be read." in spoilt
     assert gone.count("cannot be shown") == spoilt.count("cannot be shown") == 1
 

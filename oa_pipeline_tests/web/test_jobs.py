@@ -155,4 +155,4 @@ def test_rows_that_were_read_once_are_not_read_again(
     again = parsed(reader.get("/jobs/job-7-aaa").text)
     assert "The first rows, as the publisher has them" in [one.text for one in again.all("caption")]
     elsewhere = create_app(site=Site(settings, catalogue_seconds=0)).test_client()
-    assert "cannot be shown: the store does not give its file" in elsewhere.get("/jobs/job-7-aaa").text
+    assert "cannot be shown: its file is not kept any more" in elsewhere.get("/jobs/job-7-aaa").text

@@ -87,7 +87,7 @@ class System:
         (self.folder / "workspace.yaml").write_text(
             f"load_from: [{{grpc_server: {{socket: {socket}, location_name: tests}}}}]\n"
         )
-        command = ["code-server", "start", "-m", self.location, "--location-name", "tests", "--socket", str(socket)]
+        command = ["api", "grpc", "-m", self.location, "--location-name", "tests", "--socket", str(socket)]
         process = self._start("code-server", [program("dagster"), *command])
         self.until(lambda: listening(socket), "a code server")
         self.code_servers.append(process)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import msgspec
 
@@ -123,35 +123,37 @@ class Converter:
                 return
             self._close()
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs, tempfile.TemporaryFile() as said:
-                self._server = subprocess.Popen(
-                    [sys.executable, "-P", "-s", "-m", _SERVER, str(theirs.fileno()), self._body],
-                    env=clean_environment() | {"PYTHONPATH": ":".join(map(str, self._path))},
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=said,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                )
-                theirs.close()
+            with contextlib.ExitStack() as unless_it_comes, tempfile.TemporaryFile() as said:
+                unless_it_comes.callback(ours.close)
+                with theirs:
+                    self._server = self._popen(theirs.fileno(), said)
                 ours.settimeout(START_SECONDS)
                 message = None
                 with contextlib.suppress(TimeoutError):
                     message, _ = wire.receive(ours)
                 if not message:
-                    ours.close()
                     self._server.kill()
                     self._server.wait()
                     said.seek(0)
-                    text = said.read()[-2000:].decode(errors="replace").strip()
-                    raise ConvertError(
-                        f"the converter's server did not start: {text}",
-                        cure=f"python -m {_SERVER} 0 {self._body} shows why",
-                        problem=Problem.OUR_FAULT,
-                    )
+                    raise _unstarted(said.read()[-2000:].decode(errors="replace").strip(), self._body)
                 ours.settimeout(None)
+                unless_it_comes.pop_all()
                 self._socket = ours
+
+    def _popen(self, its_socket: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-s", "-m", _SERVER, str(its_socket), self._body],
+                env=clean_environment() | {"PYTHONPATH": ":".join(map(str, self._path))},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=(its_socket,),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _unstarted(str(error), self._body) from error
 
     def close(self) -> None:
         """Ends the server and waits for it."""
@@ -287,6 +289,14 @@ def _died(status: int, why: str, said: str, limits: Limits) -> ConverterDied:
     return ConverterDied(
         f"converter died: exit status {status}{_quote(said)}",
         cure="report it, with the source",
+        problem=Problem.OUR_FAULT,
+    )
+
+
+def _unstarted(why: str, body: str) -> ConvertError:
+    return ConvertError(
+        f"the converter's server did not start: {why}",
+        cure=f"python -m {_SERVER} 0 {body} shows why",
         problem=Problem.OUR_FAULT,
     )
 

@@ -13,6 +13,7 @@ from ...errors import OAError, PublishError, SourceError
 from ...ledger import jobs, partitions, queries
 from ...ledger.partitions import Declared
 from ...orchestration.gate import Limits, limits_of
+from ...publish.store import MissingObject
 from ...sources.columns import named_columns
 from ...sources.model import Conform
 from ...sources.parse import parse_declared
@@ -34,7 +35,8 @@ LARGEST_START = 256 * 1024  # packed bytes of the published rows
 LARGEST_ROWS = 2 * 1024 * 1024  # ... and unpacked
 LONGEST_VALUE = 400  # characters
 MANY = f"those of {MOST_LOOKED_INTO} data sources are shown"
-GONE = "the store does not give its file"
+AWAY = "the store does not give its file"
+GONE = "its file is not kept any more"
 LINKS = {
     "log": "log", "geojson": "GeoJSON", "csv": "csv zip", "parquet": "GeoParquet", "sample": "sample", "index": "index",
     "cache": "download", "pmtiles": "slippy map",
@@ -134,8 +136,10 @@ def _publisher(stored: Mapping[str, Any] | None, store: Store) -> Glimpse:
     try:
         lines = json.loads(store.read(stored["key"], 0, LARGEST_SAMPLE))
         header, *rows = [tuple(map(_text, line)) for line in lines[: ROWS + 1]]
-    except PublishError:
+    except MissingObject:
         return Glimpse(trouble=GONE)
+    except PublishError:
+        return Glimpse(trouble=AWAY)
     except (ValueError, TypeError, RecursionError):
         return Glimpse(trouble="the file that has them cannot be read")
     return Glimpse(header, tuple(rows))
@@ -147,8 +151,10 @@ def _published(stored: Mapping[str, Any] | None, store: Store, attributes: Seque
         return Glimpse()
     try:
         start = store.read(stored["key"], 0, LARGEST_START)
-    except PublishError:
+    except MissingObject:
         return Glimpse(trouble=GONE)
+    except PublishError:
+        return Glimpse(trouble=AWAY)
     try:
         unpacking = zlib.decompressobj(wbits=31)
         text = unpacking.decompress(start, LARGEST_ROWS)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ...errors import Problem
 from ...github.changes import Outcome as FileOutcome
 from ...github.report.holding import would_be_held
-from ...github.report.loading import GONE
+from ...github.report.loading import AWAY
 from ...github.report.outcomes import Outcome, outcome_of
 from ...ledger import jobs, queries, tables
 from ...ledger.reading import Row
@@ -142,8 +142,7 @@ def one_job(asked: Asked) -> Answer | Elsewhere:
 def _seen(asked: Asked, members: Sequence[Row]) -> Mapping[str, Pair]:
     """The first rows of these data sources, by key."""
     seen = asked.site.glimpses.of(asked.site, members)
-    there = {one["key"] for one in members if not one["run_pruned_at"]}
-    asked.missed.extend(key for key, pair in seen.items() if key in there and any(one.trouble == GONE for one in pair))
+    asked.missed.extend(key for key, pair in seen.items() if any(one.trouble == AWAY for one in pair))
     return seen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 
 from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.convert.task import Limits, Outcome, Output, Task
-from oa_pipeline.errors import ConverterDied
+from oa_pipeline.errors import ConverterDied, ConvertError
 from oa_pipeline_tests.processes import alive, until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -275,6 +277,24 @@ def test_an_exception_in_the_asker_ends_the_converter(unfiltered: Converter, tmp
         unfiltered.run(task("detach"), work, input=None, on_event=interrupt)
 
     assert not alive(seen[0])
+
+
+@pytest.mark.parametrize(
+    ("python", "why"),
+    [("/nonexistent/python", "No such file"), ("/bin/false", "did not start")],
+    ids=["no-program", "one-that-ends"],
+)
+def test_a_server_that_does_not_come_up_is_told_and_leaves_nothing_open(
+    python: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    with warnings.catch_warnings(record=True) as unclosed:
+        warnings.simplefilter("always", ResourceWarning)
+        with Converter(body=BODY, path=(ROOT,)) as cold, pytest.raises(ConvertError, match=why) as caught:
+            cold.start()
+        del caught
+        gc.collect()
+    assert not [str(each.message) for each in unclosed if "socket" in str(each.message)]
 
 
 def test_a_killed_server_is_started_again(tmp_path: Path) -> None:

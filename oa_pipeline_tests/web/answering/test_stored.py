@@ -81,14 +81,16 @@ def test_what_was_made_while_the_store_was_away_is_kept_by_nobody_and_made_anew_
     assert stored_reader.get(address, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
 
 
+@pytest.mark.parametrize(("number", "address"), [(2, "/runs/2/"), (3, "/jobs/job-7-aaa")])
 def test_what_is_not_there_at_all_is_not_looked_for_again(
-    stored: Site, stored_reader: FlaskClient, tmp_path: Path
+    stored_reader: FlaskClient, tmp_path: Path, number: int, address: str
 ) -> None:
-    (tmp_path / "store/runs/2/sample.json").unlink()
+    (tmp_path / f"store/runs/{number}/sample.json").unlink()
 
-    answer = stored_reader.get("/runs/2/")
+    answer = stored_reader.get(address)
     assert FIRST not in answer.text
     assert answer.headers["Cache-Control"].startswith("public")
+    assert stored_reader.get(address, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
 def test_of_the_rows_ten_are_shown_and_of_wide_ones_eighty_columns(own: Site, engine: sa.Engine) -> None:
