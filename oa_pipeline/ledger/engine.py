@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ OPTIONS = f"-c statement_timeout=60000 -c lock_timeout=10000 {PLANNED}"
 READER_SECONDS = 2  # the least that libpq takes for connecting
 READER_OPTIONS = f"-c lock_timeout=500 -c default_transaction_read_only=on {PLANNED}"
 OUTAGE_SECONDS = 60.0
+log = logging.getLogger(__name__)
 
 
 def ledger_engine(url: str) -> sa.Engine:
@@ -115,6 +117,7 @@ def in_transaction(
     if outage_seconds is None:
         outage_seconds = engine.get_execution_options().get("outage_seconds", OUTAGE_SECONDS)
     until = clock() + outage_seconds
+    told = False
     conflicts = 0
     pause = FIRST_PAUSE
     while True:
@@ -128,6 +131,10 @@ def in_transaction(
                     raise _failure(error) from error
             elif not _unreachable(error) or clock() + pause > until:
                 raise _failure(error) from error
+            elif not told:
+                told = True
+                said = _said(error)
+                log.warning("the ledger's database is away, and is asked again for %.0f s: %s", outage_seconds, said)
         except SQLAlchemyError as error:
             raise _failure(error) from error
         sleep(pause)
@@ -153,9 +160,13 @@ def _unreachable(error: Exception) -> bool:
     )
 
 
-def _failure(error: Exception) -> PublishError:
+def _said(error: Exception) -> str:
     said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return said[0] if said else type(error).__name__
+
+
+def _failure(error: Exception) -> PublishError:
     return PublishError(
-        f"the ledger's database did not do it: {said[0] if said else type(error).__name__}",
+        f"the ledger's database did not do it: {_said(error)}",
         cure="see whether PostgreSQL at OA_DATABASE_URL runs, has space and may be written; run `oa db upgrade`",
     )

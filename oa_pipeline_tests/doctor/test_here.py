@@ -278,10 +278,13 @@ def test_a_worker_of_other_code_is_told(patient: Patient) -> None:
     is_(patient.findings("database", "workers")["workers.alive"], WARNING, "0.0.1+00000000")
 
 
-def test_a_silent_worker_is_told(patient: Patient) -> None:
+def test_a_silent_worker_is_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody has been silent for longer than the database has run, and that of the tests may have run for a moment only.
+    monkeypatch.setattr("oa_pipeline.doctor.workers.SILENT", timedelta(seconds=0.1))
     beat(ledger_engine(patient.settings.database_url), Beat("w2", "host2", 1, 2, code_version()))
     patient.execute("UPDATE oa.heartbeats SET beat_at = now() - interval '61 seconds'")
     beaten(patient)
+    patient.execute("UPDATE oa.heartbeats SET beat_at = now() + interval '1 hour' WHERE worker = 'w1'")
     is_(patient.findings("database", "workers")["workers.alive"], WARNING, "w2 for")
 
 

@@ -29,13 +29,17 @@ class Clock:
         self.now += seconds
 
 
-def test_an_outage_is_waited_out_only_so_long_and_the_password_stays_hidden() -> None:
+def test_an_outage_is_told_once_and_waited_out_only_so_long_and_the_password_stays_hidden(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock = Clock()
     with pytest.raises(PublishError) as caught:
         in_transaction(ledger_engine(NOWHERE), lambda c: None, outage_seconds=600, clock=clock, sleep=clock.sleep)
     assert 500 < clock.now <= 600
     assert max(clock.naps) <= 15
-    assert "hidden-word" not in str(caught.value)
+    (told,) = caplog.messages
+    assert "is away, and is asked again for 600 s" in told
+    assert "hidden-word" not in f"{caught.value}{told}"
 
 
 def test_a_deadlock_repeats_the_whole_transaction(engine: sa.Engine) -> None:
