@@ -43,11 +43,19 @@ def lint(text: bytes, path: str, *, allow_local: bool = False) -> tuple[Finding,
 
 
 def lint_paths(paths: Sequence[Path], allow_local: bool = False) -> Iterator[Finding]:
-    """The findings of files, and of all `*.json` files below folders; links are reported, not followed."""
+    """The findings of files, and of all `*.json` files below folders; links are reported, not followed.
+
+    A folder that is named, and has no such file, is an error: whoever names it means another one.
+    """
     seen: list[str] = []
-    for file in _walk(paths):
-        seen.append(source_of(file.as_posix()))
-        yield from _lint_file(file, allow_local)
+    for path in paths:
+        known = len(seen)
+        for file in _walk([path]):
+            seen.append(source_of(file.as_posix()))
+            yield from _lint_file(file, allow_local)
+        if len(seen) == known:
+            message = "there is no *.json file in this folder"
+            yield Finding(str(path), 1, 1, "", "error", message, "name a source file or a folder of them", "no-file")
     for twins in case_twins(seen):
         message = f"{' and '.join(map(shown, twins))} differ only in case; many file systems hold one of them"
         yield Finding(twins[-1], 1, 1, "", "error", message, "rename one of them", "case-twins")

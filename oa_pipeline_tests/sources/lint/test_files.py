@@ -55,3 +55,11 @@ def test_a_huge_file_is_one_finding_and_never_read_whole(tmp_path: Path) -> None
         held.truncate(50 * 1024 * 1024)
     (one,) = lint_paths([file])
     assert "at most 8,388,608" in one.message
+
+
+def test_a_folder_without_any_source_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty" / ".git").mkdir(parents=True)
+    (tmp_path / "empty" / "readme.txt").write_text("x")
+    (one,) = lint_paths([tmp_path / "empty"])
+    assert (one.path, one.severity, one.rule) == (str(tmp_path / "empty"), "error", "no-file")
+    assert "no *.json file" in one.message
