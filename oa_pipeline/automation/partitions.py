@@ -58,7 +58,7 @@ class Plan:
             "renamed": len(self.moved.renamed),
             "changed": len(self.moved.changed),
         }
-        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "up to date"
 
 
 class NotRead(OAError):  # noqa: N818 - a state of the repository

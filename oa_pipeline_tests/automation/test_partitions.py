@@ -219,4 +219,4 @@ def test_thousands_of_keys_are_added_in_one_call_on_postgres(
         apply(instance, workplace.ledger(), read_repository(tmp_path / "repository"))
         assert calls == [5000]
         assert len(instance.get_dynamic_partitions(PARTITIONS)) == 5000
-        assert str(apply(instance, workplace.ledger(), read_repository(tmp_path / "repository"))) == "nothing to do"
+        assert str(apply(instance, workplace.ledger(), read_repository(tmp_path / "repository"))) == "up to date"
