@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,16 @@ def alive(pid: int) -> bool:
 def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Those that still run. One whose number was given to another does not."""
     return [process for process in processes if process.is_running() and alive(process.pid)]
+
+
+def signalled(processes: Iterable[psutil.Process], number: signal.Signals) -> list[psutil.Process]:
+    """Sends a signal to each; those that it reached, for some may have ended since they were listed."""
+    reached = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+            reached.append(process)
+    return reached
 
 
 def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:

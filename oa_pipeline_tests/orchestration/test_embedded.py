@@ -16,6 +16,7 @@ import pytest
 from oa_pipeline.errors import SettingsError
 from oa_pipeline.orchestration import embedded
 from oa_pipeline.orchestration.accounts import reachable
+from oa_pipeline_tests.processes import signalled
 
 
 def ask(url: str, question: str) -> object:
@@ -94,12 +95,12 @@ def test_the_last_processes_of_a_killed_server_are_waited_for(home: Path) -> Non
     first = embedded.start(home)
     ask(first.url, "CREATE TABLE t AS SELECT 7 AS n")
     assert first.process is not None
-    below = psutil.Process(first.process.pid).children()
-    for process in below:
-        process.suspend()  # it does not notice yet that its server is gone
+    children = psutil.Process(first.process.pid).children()
+    below = signalled(children, signal.SIGSTOP)  # they do not notice yet that their server is gone
+    assert below
     first.process.kill()
     first.process.wait()
-    noticing = threading.Timer(0.5, lambda: [process.resume() for process in below])
+    noticing = threading.Timer(0.5, signalled, (below, signal.SIGCONT))
     noticing.start()
     second = embedded.start(home)
     noticing.join()

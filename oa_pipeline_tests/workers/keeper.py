@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from oa_pipeline_tests.aws.amazon import Amazon, FakeMetadata, metadata_of
+from oa_pipeline_tests.processes import signalled
 from oa_pipeline_tests.workers.system import TOP
 
 LOOK = 0.3
@@ -109,9 +110,7 @@ class Keeper(threading.Thread):
         if machine.process.poll() is None:
             machine.below += psutil.Process(machine.process.pid).children(recursive=True)
             machine.process.kill()
-            for one in machine.below:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.kill()
+            signalled(machine.below, signal.SIGKILL)
             machine.process.wait()
 
     @property

@@ -31,7 +31,7 @@ from oa_pipeline.ledger.upgrade import upgrade
 from oa_pipeline.up.services import program
 from oa_pipeline.up.system import listening
 from oa_pipeline_tests.mapless import MAPLESS_ENVIRONMENT
-from oa_pipeline_tests.processes import left
+from oa_pipeline_tests.processes import left, signalled
 
 TOP = Path(__file__).resolve().parents[2]
 LOCATION = "oa_pipeline_tests.workers.location"
@@ -207,8 +207,7 @@ class System:
         below = [p for s in ending for p in psutil.Process(s.pid).children(recursive=True)]
         for process in self.code_servers:
             if process in ending:  # asked politely, it waits a minute for those who talk to it
-                for orphan in self.kill_tree(process):
-                    orphan.kill()
+                signalled(self.kill_tree(process), signal.SIGKILL)
         for process in reversed(ending):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -27,6 +27,7 @@ from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.publish.folder import FolderStore
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.database import open_folder
+from oa_pipeline_tests.processes import signalled
 from oa_pipeline_tests.workers.publisher import Publisher, publisher
 from oa_pipeline_tests.workers.system import PATIENCE, System, system
 
@@ -179,8 +180,7 @@ def test_a_killed_warm_parent_is_replaced_and_its_runs_go_on(place: Place) -> No
 def test_a_killed_daemon_and_a_killed_code_server_stop_no_run(place: Place) -> None:
     run_id = place.at_work("daemon")
     for process in (place.daemon, place.code_server):
-        for below in place.system.kill_tree(process):
-            below.kill()
+        signalled(place.system.kill_tree(process), signal.SIGKILL)
     place.publisher.held["daemon"].set()
     place.whole("daemon", run_id, "succeeded")
     # With both back, what a worker lost is taken up, and the sensors look again.
