@@ -177,22 +177,24 @@ class Liar:
         return self.host, self.port
 
     def __enter__(self) -> Liar:
-        self._spawn(self._accept)
+        self._accepting = self._spawn(self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
+        self._accepting.join()  # from now on nobody comes whom nobody would send away
         for conn in list(self._open):
             with suppress(OSError):
                 conn.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=60)
         self._listening.close()
 
-    def _spawn(self, what: Callable[..., None], *arguments: Any) -> None:
+    def _spawn(self, what: Callable[..., None], *arguments: Any) -> threading.Thread:
         thread = threading.Thread(target=what, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def _accept(self) -> None:
         count = 0

@@ -53,11 +53,12 @@ class FtpServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
+        self._threads[0].join()  # from now on nobody comes whom nobody would send away
         for conn in list(self._open):
             with suppress(OSError):
                 conn.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(WAIT)
         self._listening.close()
 
     @property

@@ -99,12 +99,16 @@ def test_a_download_that_was_killed_goes_on_and_another_address_does_not_take_it
 
 def test_a_dump_that_was_killed_goes_on_and_gives_the_same_bytes(tmp_path: Path) -> None:
     layer = arcgis.Layer(features=arcgis.points(1500), metadata=arcgis.metadata(maxRecordCount=100), seconds=0.1)
+    over = threading.Event()
     with arcgis.serving(layer) as served:
+        # What comes later waits until it is killed, so that it cannot have ended before.
+        layer.intercept = lambda _: arcgis.status(503) if len(served.pages) > 8 and over.wait(250) else None
         source = written(tmp_path / "a.json", served.url, {"format": "geojson", "number": "NUMBER"}, protocol="ESRI")
         dest = tmp_path / "out"
         part = dest / "a" / "addresses" / "county" / "esri.part.gz"
         killed(process_one(source, dest), lambda: part.exists() and len(served.pages) > 4)
-        before, layer.seconds = len(served.pages), 0
+        over.set()
+        before, layer.seconds, layer.intercept = len(served.pages), 0, None
 
         index = index_of(process_one(source, dest))
         again = index_of(process_one(source, tmp_path / "other"))

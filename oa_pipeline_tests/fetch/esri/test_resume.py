@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,7 +40,10 @@ ROOT = Path(__file__).parents[3]
 
 def test_a_killed_process_loses_nothing_and_brings_nothing_twice(bench, read, tmp_path) -> None:
     layer = Layer(points(600), metadata(maxRecordCount=20), seconds=0.02)
+    killed = threading.Event()
     with serving(layer) as served:
+        # What comes later waits until it is killed, so that it cannot have ended before.
+        layer.intercept = lambda _: status(503) if len(served.pages) > 12 and killed.wait(250) else None
         child = subprocess.Popen([sys.executable, "-c", CHILD, served.url, str(bench.folder)], cwd=ROOT)
         try:
             while len(served.pages) < 12:
@@ -48,7 +52,8 @@ def test_a_killed_process_loses_nothing_and_brings_nothing_twice(bench, read, tm
         finally:
             child.send_signal(signal.SIGKILL)
             child.wait()
-        layer.seconds = 0
+            killed.set()
+        layer.seconds, layer.intercept = 0, None
         checkpoint = json.loads((bench.folder / "esri.checkpoint.json").read_text())
         resumed = bench.dump(served.url, headers=(("Referer", "again"),))
         # The server may read what the dead one asked as late as this.
