@@ -25,9 +25,10 @@ SECRETS = ("first secret", "zweites Geheimnis: ü")
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """A database on a busy machine is not given up within two seconds; that one is which is locked or away."""
+    """On a busy machine nothing is given up within a few seconds; a database is that is locked, and what is away."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("oa_pipeline.ledger.engine.READER_SECONDS", PATIENCE)
+        patch.setattr("oa_pipeline.web.health.PATIENCE", PATIENCE)
         yield
 
 

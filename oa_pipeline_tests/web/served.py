@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PATIENCE = 120  # seconds
-# The site as it is, but that a database on a busy machine is not given up within two seconds.
-PATIENT = f"from oa_pipeline.ledger import engine; engine.READER_SECONDS = {PATIENCE}; "
+# The site as it is, but that a database on a busy machine is not given up within two seconds, nor said to be away.
+PATIENT = (
+    f"from oa_pipeline.ledger import engine; engine.READER_SECONDS = {PATIENCE}; "
+    f"from oa_pipeline.web import health; health.PATIENCE = {PATIENCE}; "
+)
 PROGRAM = ("-c", f"{PATIENT}from oa_pipeline.cli import main; main()")
 
 
