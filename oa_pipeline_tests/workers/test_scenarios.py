@@ -160,6 +160,7 @@ def test_a_second_delivery_of_a_run_does_nothing(running: System) -> None:
     running.wait(run_id, Status.SUCCESS)
     assert len(running.lines("started")) == 1
     with running.engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE oa.assignments")  # first, for the worker may want the row meanwhile
         connection.exec_driver_sql("DELETE FROM oa.assignments WHERE attempt = -1")
         connection.exec_driver_sql(guard)
 
