@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -21,7 +22,8 @@ from oa_pipeline.ledger.upgrade import configuration, newest_version, schema_ver
 
 BEFORE = "0002"  # the version that was released last
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-UPGRADE = "import sys; from oa_pipeline.ledger.upgrade import upgrade; print(upgrade(sys.argv[1]))"
+# It waits for its locks for as long as it lives.
+UPGRADE = "import sys; from oa_pipeline.ledger import upgrade as it; it.TIMEOUTS = (); it.upgrade(sys.argv[1])"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
@@ -49,11 +51,11 @@ def known(url: str) -> sa.MetaData:
     return held
 
 
-def lock_awaited(url: str) -> None:
-    """Returns once somebody waits for a lock."""
+def lock_awaited(url: str, waits: Callable[[], bool]) -> None:
+    """Returns once somebody waits for a lock, or no longer does."""
     until = time.monotonic() + 120
     with ledger_engine(url).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        while not connection.scalar(sa.text(WAITING)):
+        while not connection.scalar(sa.text(WAITING)) and waits():
             assert time.monotonic() < until
             time.sleep(0.02)
 
@@ -89,7 +91,7 @@ def test_a_long_reader_ends_the_upgrade_and_not_the_other_readers(older: str, ta
     thread = threading.Thread(target=attempt)
     with reader(older, table) as first:
         thread.start()
-        lock_awaited(older)
+        lock_awaited(older, thread.is_alive)  # or it has waited and given up, while we were not let on
         with reader(older, table):  # queued behind the upgrade until that gives up, and served then
             pass
         thread.join(120)
@@ -103,10 +105,10 @@ def test_a_long_reader_ends_the_upgrade_and_not_the_other_readers(older: str, ta
 
 def test_an_upgrade_that_is_killed_in_the_middle_leaves_the_schema_as_it_was(older: str) -> None:
     with reader(older):
-        process = subprocess.Popen([sys.executable, "-c", UPGRADE, older], stdout=subprocess.PIPE)
-        lock_awaited(older)  # types and tables have been made by now, the runs' table is next
+        process = subprocess.Popen([sys.executable, "-c", UPGRADE, older])
+        lock_awaited(older, lambda: process.poll() is None)  # types and tables have been made, the runs' is next
         process.kill()
-        process.communicate()
+        assert process.wait() == -signal.SIGKILL
     assert version(older) == BEFORE
     upgrade(older)  # waits for the dead one's connection to be given up
     assert version(older) == newest_version()
