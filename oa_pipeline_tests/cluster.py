@@ -35,7 +35,7 @@ class Cluster:
         """Stops at once, as `pg_ctl stop -m immediate` does: nothing is finished, nothing is written down."""
         assert self.running.process is not None
         self.running.process.send_signal(signal.SIGQUIT)
-        self.running.process.wait(30)
+        self.running.process.wait(120)
 
     def rise(self) -> None:
         """Starts again, which begins with what the log holds."""

@@ -83,8 +83,18 @@ def named(server: str, name: str) -> str:
 
 
 def create(server: str, name: str, template: str = "template1") -> None:
-    """Makes a database."""
-    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    """Makes a database; whoever is connected to the template, or about to go, is waited out of it."""
+    _execute(server, _OTHERS_OF.format(template), f"CREATE DATABASE {name} TEMPLATE {template}")
+
+
+def drop(server: str, name: str) -> None:
+    """The database is gone, as are those who were connected to it."""
+    _execute(server, _OTHERS_OF.format(name), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def rename(server: str, former: str, name: str) -> None:
+    """The database has another name, and nobody is connected to it."""
+    _execute(server, _OTHERS_OF.format(former), f"ALTER DATABASE {former} RENAME TO {name}")
 
 
 def temporary(server: str, template: str) -> Iterator[str]:
@@ -93,7 +103,7 @@ def temporary(server: str, template: str) -> Iterator[str]:
     url = named(server, name)
     if free:
         former, shape = free.pop()
-        _execute(server, _OTHERS_OF.format(former), f"ALTER DATABASE {former} RENAME TO {name}")
+        rename(server, former, name)
     else:
         create(server, name, template)
         shape = _shape(url)
@@ -102,7 +112,7 @@ def temporary(server: str, template: str) -> Iterator[str]:
     if _empty(url, shape):
         free.append((name, shape))
     else:
-        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+        drop(server, name)
 
 
 _emptied: dict[tuple[str, str], list[tuple[str, str]]] = {}  # by server and template: names, and how they have to be

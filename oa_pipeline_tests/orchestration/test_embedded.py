@@ -38,7 +38,7 @@ def servers(place: Path) -> list[int]:
     return found
 
 
-def gone(place: Path, seconds: float = 60) -> bool:
+def gone(place: Path, seconds: float = 120) -> bool:
     until = time.monotonic() + seconds
     while servers(place) and time.monotonic() < until:
         time.sleep(0.05)

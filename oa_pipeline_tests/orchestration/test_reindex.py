@@ -24,7 +24,7 @@ from oa_pipeline.orchestration.reindex import Entered, LeftOut, reindex
 from oa_pipeline.settings import Settings
 from oa_pipeline_tests.assets.shrinking import KEY, Town, rows, town
 from oa_pipeline_tests.commands import Command
-from oa_pipeline_tests.database import create, named
+from oa_pipeline_tests.database import create, drop, rename
 
 pytestmark = pytest.mark.usefixtures("one_converter")
 
@@ -65,14 +65,8 @@ class Backup:
     def restore(self) -> None:
         """The database is what the copy is; the copy is used up."""
         ledger_engine(self.database).dispose()
-        admin = sa.create_engine(
-            sa.make_url(named(self.server, "postgres")).set(drivername="postgresql+psycopg2"),
-            isolation_level="AUTOCOMMIT",
-            poolclass=sa.NullPool,
-        )
-        with admin.connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE {_name(self.database)} WITH (FORCE)"))
-            connection.execute(sa.text(f"ALTER DATABASE {self.name} RENAME TO {_name(self.database)}"))
+        drop(self.server, _name(self.database))
+        rename(self.server, self.name, _name(self.database))
 
 
 def _name(database: str) -> str:

@@ -14,6 +14,8 @@ from oa_pipeline.orchestration import embedded
 from oa_pipeline.orchestration.storage import PooledPostgresStorage, database_url
 from oa_pipeline_tests.dagsters import stored
 
+OURS = "FROM pg_stat_activity WHERE application_name = 'oa_dagster' AND datname = current_database()"
+
 
 @pytest.fixture
 def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
@@ -22,7 +24,7 @@ def instance(empty_database: str, tmp_path: Path) -> Iterator[DagsterInstance]:
 
 
 def backends(url: str) -> list[int]:
-    query = sa.text("SELECT pid FROM pg_stat_activity WHERE application_name = 'oa_dagster'")
+    query = sa.text(f"SELECT pid {OURS}")
     with ledger_engine(url).connect() as connection:
         return sorted(connection.scalars(query))
 
@@ -44,9 +46,7 @@ def test_cut_connections_cost_no_event(instance: DagsterInstance, empty_database
     instance.report_runless_asset_event(AssetMaterialization("a"))
     assert backends(empty_database)
     with ledger_engine(empty_database).begin() as connection:
-        connection.execute(
-            sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'oa_dagster'")
-        )
+        connection.execute(sa.text(f"SELECT pg_terminate_backend(pid) {OURS}"))
     instance.report_runless_asset_event(AssetMaterialization("a"))
     instance.get_run_records()
     instance.all_instigator_state()
