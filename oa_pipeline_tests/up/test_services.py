@@ -17,7 +17,7 @@ from oa_pipeline.settings import Settings
 from oa_pipeline.up.services import Service, program, start
 from oa_pipeline.up.system import ServiceDied, System, code_server, database, listening, upgraded
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 200.0  # seconds
 
 
 def ended(folder: Path, program: str) -> Service:

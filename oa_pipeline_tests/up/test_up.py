@@ -30,7 +30,7 @@ from oa_pipeline.up.graphql import Webserver
 from oa_pipeline.up.system import child_environment, running
 from oa_pipeline.up.terminal import Terminal
 from oa_pipeline_tests.ledger.life import counts_by_status
-from oa_pipeline_tests.processes import left
+from oa_pipeline_tests.processes import left, until
 
 PROGRAM = (
     "import sys; from oa_pipeline.settings import Settings; from oa_pipeline.up import up; "
@@ -217,6 +217,8 @@ def connected(processes: list[psutil.Process], address: str) -> list[psutil.Proc
 def test_a_killed_up_leaves_no_process(home: Path, repository: Path) -> None:
     with started(home / "oa", OA_SOURCES=str(repository)) as up:
         wait_until(lambda: (home / "oa/logs/daemon.log").exists() or up.process.poll() is not None, 240)
+        up.process.send_signal(signal.SIGSTOP)  # it is at work, and would start others that we do not see
+        until(lambda: psutil.Process(up.process.pid).status() in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE})
         processes = up.below()
         assert len(processes) >= 6, up.said()
         up.process.kill()
