@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -12,11 +14,14 @@ import msgspec
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from ...errors import OAError
-from ...ledger.deliveries import Delivery, receive
+from ...ledger import deliveries
+from ...ledger.deliveries import Delivery
 from ...ledger.tables import DeliveryStatus
-from .signatures import signed
+from .receiving import IN_MEMORY, LARGEST_BODY, held, receive
+from .signatures import Signatures, looks_like_one
 
-LARGEST_BODY = 25 * 1024 * 1024  # GitHub sends no larger ones
+__all__ = ["LARGEST_BODY", "hook"]
+SIGNATURE = "X-Hub-Signature-256"
 ACTIONS: dict[str, frozenset[str] | None] = {
     "pull_request": frozenset({"opened", "synchronize", "reopened", "ready_for_review", "closed"}),
     "issue_comment": frozenset({"created"}),
@@ -26,6 +31,7 @@ ACTIONS: dict[str, frozenset[str] | None] = {
 _GUID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _EVENT = re.compile(r"[a-z_]{1,40}", re.ASCII)
 _SECONDS_DOWN = 60
+_one_at_a_time = threading.Lock()
 log = logging.getLogger(__name__)
 hook = Blueprint("hook", __name__)
 
@@ -49,30 +55,59 @@ class _Envelope(msgspec.Struct):
 @hook.post("/hook")
 def deliver() -> tuple[Response, int]:
     """Answers 202 with the delivery's id once it is safe, 204 where it concerns nobody, else a 4xx that says why."""
+    if refused := _unread():
+        return refused
+    # Of a body without a length Werkzeug gives as many bytes as it may read, and no word that there were more.
+    request.max_content_length = LARGEST_BODY + 1
+    if (request.content_length or 0) > LARGEST_BODY:
+        abort(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     settings = current_app.config["SETTINGS"]
-    header = request.headers.get("X-Hub-Signature-256", "")
-    secrets = settings.github_secrets
+    signatures = Signatures(settings.github_secrets)
+    with held(settings.home) as body:
+        try:
+            size = receive(request.stream, body, signatures)
+        except OAError as error:
+            log.error("a delivery could not be received: %s", error)
+            return _later("unavailable", "there is no room for this now; deliver it again later")
+        if settings.github_secrets and not signatures.include(request.headers[SIGNATURE]):
+            return _not_signed("the signature is not that of this body")
+        # Large ones come into memory one at a time, and wait for it: they are known to be GitHub's own, which does not
+        # send again by itself what was turned away.
+        with _one_at_a_time if size > IN_MEMORY else nullcontext():
+            return _take(body.read())
+
+
+def _unread() -> tuple[Response, int] | None:
+    """What is said where the headers show that the body need not be read."""
+    header = request.headers.get(SIGNATURE, "")
+    secrets = current_app.config["SETTINGS"].github_secrets
     if secrets and not header:
-        return _no(HTTPStatus.UNAUTHORIZED, "missing_signature", "the header X-Hub-Signature-256 is missing")
+        return _no(HTTPStatus.UNAUTHORIZED, "missing_signature", f"the header {SIGNATURE} is missing")
     if request.mimetype != "application/json":
         return _no(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             "set the webhook's content type to application/json",
         )
+    if secrets and not looks_like_one(header):
+        return _not_signed(f"the header {SIGNATURE} is no signature: sha256= and 64 digits, 0 to 9 and a to f")
+    return None
+
+
+def _not_signed(message: str) -> tuple[Response, int]:
+    guid = request.headers.get("X-GitHub-Delivery", "")
+    log.warning("delivery %s is not signed by any secret we have", guid if _GUID.fullmatch(guid) else "without id")
+    return _no(HTTPStatus.UNAUTHORIZED, "invalid_signature", message)
+
+
+def _take(body: bytes) -> tuple[Response, int]:
+    """Takes a delivery of which it is known who sent it."""
     guid, event = request.headers.get("X-GitHub-Delivery", ""), request.headers.get("X-GitHub-Event", "")
-    # Of a body without a length Werkzeug gives as many bytes as it may read, and no word that there were more.
-    request.max_content_length = LARGEST_BODY + 1
-    if (request.content_length or 0) > LARGEST_BODY or len(body := request.get_data(cache=False)) > LARGEST_BODY:
-        abort(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    if secrets and not signed(header, body, secrets):
-        log.warning("delivery %s is not signed by any secret we have", guid if _GUID.fullmatch(guid) else "without id")
-        return _no(HTTPStatus.UNAUTHORIZED, "invalid_signature", "the signature is not that of this body")
     if not _GUID.fullmatch(guid):
         return _no(HTTPStatus.BAD_REQUEST, "missing_delivery", "the header X-GitHub-Delivery is no delivery's id")
     if not _EVENT.fullmatch(event):
         return _no(HTTPStatus.BAD_REQUEST, "missing_event", "the header X-GitHub-Event names no event")
-    if settings.reject_new_jobs:
+    if current_app.config["SETTINGS"].reject_new_jobs:
         return _later("new_jobs_rejected", "no new jobs are taken for now; deliver this again later")
     try:
         return _keep(guid, event, body)
@@ -118,7 +153,7 @@ def _empty(delivery: Delivery) -> Delivery:
 
 def _store(delivery: Delivery, status: DeliveryStatus, detail: str) -> None:
     engine = current_app.config["LEDGER"]()
-    receive(engine, delivery, status=status, detail=detail, now=datetime.now(UTC))
+    deliveries.receive(engine, delivery, status=status, detail=detail, now=datetime.now(UTC))
 
 
 def _no(status: HTTPStatus, code: str, message: str) -> tuple[Response, int]:
