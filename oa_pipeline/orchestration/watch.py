@@ -73,11 +73,14 @@ def watched(
 
     former = signal.signal(signal.SIGALRM, interrupt) if main else None
     thread = threading.Thread(target=look, name="watch", daemon=True)
-    thread.start()
     try:
-        yield watch
-    finally:
-        over.set()
-        thread.join()
+        try:
+            thread.start()  # it may already be time
+            yield watch
+        finally:
+            over.set()
+    finally:  # also where the signal came in before that
+        if thread.is_alive():
+            thread.join()
         if main:
             signal.signal(signal.SIGALRM, former)

@@ -35,6 +35,22 @@ def test_the_deadline_wakes_whatever_the_run_waits_in() -> None:
         threading.Event().wait(240)
 
 
+def test_a_deadline_that_is_over_when_the_watch_begins_leaves_no_handler_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def slowly(thread: threading.Thread) -> None:
+        start(thread)
+        threading.Event().wait(240)
+
+    former = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(threading.Thread, "start", slowly)
+    with pytest.raises(PastDeadline), watched(lambda: True, every=60, deadline=0):
+        pytest.fail("the run went on")
+    assert signal.getsignal(signal.SIGALRM) is former
+
+
 def test_a_lost_right_wakes_it_too() -> None:
     with pytest.raises(Superseded), watched(lambda: False, every=0.05, deadline=600):
         time.sleep(240)
