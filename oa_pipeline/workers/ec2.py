@@ -157,11 +157,11 @@ class Instance(Host):
         self._protected = busy
 
     def _leave_if_idle(self) -> None:
-        seen = self._seen
+        rounds, seen = self._rounds, self._seen  # in this order: what is seen is of these rounds or of later ones
         if seen.busy or self.leaving or time.monotonic() < self._quiet_until:
             return
         if self.resting:
-            if self._rounds >= self._rested_at + 2:  # else it may have taken a run that we have not heard of
+            if rounds >= self._rested_at + 2:  # else it may have taken a run that we have not heard of
                 self._leave()
             return
         idle = time.monotonic() - seen.since
@@ -180,8 +180,9 @@ class Instance(Host):
 
     def _rest(self, why: str, *, replace: bool) -> None:
         log.warning("no more runs are taken: %s", why)
-        self._why, self._replace, self._rested_at = why, replace, self._rounds
+        self._why, self._replace = why, replace
         self.resting = True
+        self._rested_at = self._rounds  # last: who takes runs in a later round than this has read that it is to rest
         self._changed.set()
 
     def _leave(self) -> None:
