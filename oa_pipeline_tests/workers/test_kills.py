@@ -31,6 +31,7 @@ from oa_pipeline_tests.processes import signalled
 from oa_pipeline_tests.workers.publisher import Publisher, publisher
 from oa_pipeline_tests.workers.system import PATIENCE, System, system
 
+pytestmark = pytest.mark.timeout(900)  # processes come up, wait for each other and end, on a machine that may be busy
 DEFINITIONS = "oa_pipeline_tests.workers.pipeline"
 DURABLE = ("fsync=off", "full_page_writes=off")  # what was committed outlives the server, though not the machine
 # What was killed after its end was recorded has nothing to do again.

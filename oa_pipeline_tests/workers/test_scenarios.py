@@ -20,6 +20,8 @@ from oa_pipeline.orchestration import dagster_private as private
 from oa_pipeline_tests.database import temporary
 from oa_pipeline_tests.workers.system import PATIENCE, System, system
 
+pytestmark = pytest.mark.timeout(900)  # processes come up, wait for each other and end, on a machine that may be busy
+
 
 @pytest.fixture(scope="module")
 def standing(

@@ -19,6 +19,8 @@ from oa_pipeline.workers.parents import Parent
 from oa_pipeline.workers.usage import used
 from oa_pipeline_tests.workers.system import LOCATION, PATIENCE, TOP, System
 
+pytestmark = pytest.mark.timeout(900)  # processes come up, wait for each other and end, on a machine that may be busy
+
 
 @pytest.fixture
 def parent(running: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parent]:
