@@ -133,7 +133,8 @@ def test_recorded_deliveries_are_replayed_and_twice_is_once(site: Served, engine
 
 def test_an_answer_repeats_no_secret_and_names_no_framework(site: Served) -> None:
     connection = http.client.HTTPConnection(site.host, site.port, timeout=120)
-    connection.request("POST", "/hook", PULL, {"Content-Type": "application/json", "X-Hub-Signature-256": "sha256=x"})
+    wrong = {"Content-Type": "application/json", "X-Hub-Signature-256": signature("x", PULL)}
+    connection.request("POST", "/hook", PULL, wrong)
     answer = connection.getresponse()
     said = str(answer.getheaders()) + answer.read().decode()
     connection.close()

@@ -37,7 +37,9 @@ WHOLE = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n"
 STALLED = {
     **BEGINNINGS,
     "before-the-first-byte": b"",
-    "in-a-body-that-is-read": BEGINNINGS["in-the-body"].replace(b"\r\n\r\n", b"\r\nX-Hub-Signature-256: x\r\n\r\n"),
+    "in-a-body-that-is-read": BEGINNINGS["in-the-body"].replace(
+        b"\r\n\r\n", b"\r\nX-Hub-Signature-256: sha256=%s\r\n\r\n" % (b"0" * 64)
+    ),
     "in-the-second-request": WHOLE + b"GET /rob",
     "in-the-answers": b"GET /map/ground.geojson HTTP/1.1\r\nHost: x\r\n\r\n" * 100,
 }
