@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 from oa_pipeline.settings import Settings
 
+STARTS = 150_000  # milliseconds in which it starts on a machine with much to do
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 # Read here, because no test sees a developer's own settings.
 _SETTINGS = Settings.from_env(
@@ -31,16 +32,18 @@ def program() -> str:
     return found
 
 
-def arguments() -> list[str]:
-    """As root it cannot have its own sandbox; it sees none but our pages."""
-    return ["--no-sandbox"] if os.getuid() == 0 else []
+def begun(kind: BrowserType, *arguments: str) -> Browser:
+    """A browser that has just been started with these arguments."""
+    # As root it cannot have its own sandbox; it sees none but our pages.
+    given = ["--no-sandbox", *arguments] if os.getuid() == 0 else [*arguments]
+    return kind.launch(executable_path=program(), args=given, timeout=STARTS)
 
 
 @contextmanager
 def running() -> Iterator[Browser]:
     """A browser."""
-    path = program()
+    program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*arguments(), "--disable-gpu"])
+        browser = begun(playwright.chromium, "--disable-gpu")
         yield browser
         browser.close()

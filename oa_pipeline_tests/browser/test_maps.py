@@ -26,7 +26,7 @@ from oa_pipeline_tests.ledger.life import NOW, declare, run
 from oa_pipeline_tests.web.filled import SCRIPT, outputs
 from oa_pipeline_tests.web.served import served
 
-from .chromium import arguments, program
+from .chromium import begun
 from .looking import Window, barriers, wider
 
 KEY = "us/ca/alameda/addresses/county"
@@ -52,7 +52,7 @@ class Maps:
 @pytest.fixture(scope="module")
 def drawing(browser: Browser) -> Iterator[Browser]:
     """A browser that draws maps without a graphics card."""
-    found = browser.browser_type.launch(executable_path=program(), args=[*arguments(), *SWIFT])
+    found = begun(browser.browser_type, *SWIFT)
     yield found
     found.close()
 
@@ -173,7 +173,7 @@ def test_without_scripts_there_is_the_table(drawing: Browser, maps: Maps) -> Non
 
 
 def test_a_browser_that_cannot_draw_says_so(browser: Browser, maps: Maps) -> None:
-    found = browser.browser_type.launch(executable_path=program(), args=[*arguments(), "--disable-3d-apis"])
+    found = begun(browser.browser_type, "--disable-3d-apis")
     page = Window(found).show(f"{maps.url}/map/")
     page.wait_for_function("() => document.getElementById('map-note').innerText.includes('cannot draw')")
     assert page.get_by_role("rowheader", name="California").count() == 1

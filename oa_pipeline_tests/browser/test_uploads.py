@@ -54,7 +54,8 @@ def test_from_the_button_to_the_files_address(window: Window, site: Served, fold
     assert barriers(page) == []
     page.screenshot(path=screenshots / "uploads-2.wide.png")
     page.get_by_label("What shall the file be called?").fill("alameda.csv")
-    page.get_by_role("button", name="Choose the file").click()
+    with page.expect_navigation():  # to its end, not to its beginning
+        page.get_by_role("button", name="Choose the file").click()
 
     assert barriers(page) == []
     page.screenshot(path=screenshots / "uploads-3.wide.png")
@@ -73,7 +74,8 @@ def test_from_the_button_to_the_files_address(window: Window, site: Served, fold
     assert page.request.get(address).body() == DATA
 
     page.goto(f"{site.url}/auth")
-    page.get_by_role("button", name="Sign out").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign out").click()
     page.goto(f"{site.url}/upload-cache")
     assert page.url == f"{site.url}/auth"
     assert window.complaints == []

@@ -91,7 +91,7 @@ def test_every_dot_is_at_the_highest_zoom_with_its_attributes_and_fewer_without_
     places = [(10 + n % 20 / 200, 50 + n // 20 / 200) for n in range(count)]
     one = parquet(tmp_path / "one", places, number=[str(n) for n in range(count)], street=[HOSTILE] * count)
     two = parquet(tmp_path / "two", [(10.05, 50.05)], number=["x"], unit=["7"], street=[""])
-    made = tiles_of(sandbox, [one, two], tmp_path, seconds=60)
+    made = tiles_of(sandbox, [one, two], tmp_path, seconds=250)
     assert made is not None
     assert (made.rows, made.dropped) == (count + 1, {})
     opened(made.path).verify()
@@ -114,7 +114,7 @@ def test_dots_that_are_too_many_for_a_tile_go_and_are_counted(tmp_path: Path, sa
     rng = np.random.default_rng(1)
     places = [(10 + x / 10_000, 50 + y / 10_000) for x, y in rng.random((count, 2))]
     names = [rng.bytes(12).hex() for _ in range(count)]
-    made = tiles_of(sandbox, [parquet(tmp_path / "x", places, number=names)], tmp_path, seconds=60)
+    made = tiles_of(sandbox, [parquet(tmp_path / "x", places, number=names)], tmp_path, seconds=250)
     assert made is not None
     assert made.rows == count
     assert set(made.dropped) == {14}
@@ -123,8 +123,8 @@ def test_dots_that_are_too_many_for_a_tile_go_and_are_counted(tmp_path: Path, sa
 
 
 def test_without_a_dot_on_the_map_there_is_no_archive(tmp_path: Path, sandbox: Converter) -> None:
-    assert tiles_of(sandbox, [parquet(tmp_path / "x", [(0.0, 89.0)])], tmp_path, seconds=60) is None
-    assert tiles_of(sandbox, [], tmp_path, seconds=60) is None
+    assert tiles_of(sandbox, [parquet(tmp_path / "x", [(0.0, 89.0)])], tmp_path, seconds=250) is None
+    assert tiles_of(sandbox, [], tmp_path, seconds=250) is None
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
@@ -137,5 +137,5 @@ def test_a_program_that_fails_is_an_error_and_leaves_no_archive(tmp_path: Path, 
     folder.mkdir()
     source = parquet(inputs / "x", [(1.0, 1.0)])
     with pytest.raises(MapError, match="status 3: disk is on fire"):
-        tiles_of(sandbox, [source], folder, seconds=60, program=str(program))
+        tiles_of(sandbox, [source], folder, seconds=250, program=str(program))
     assert not (folder / "area.pmtiles").exists()

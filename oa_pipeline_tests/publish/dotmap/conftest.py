@@ -67,7 +67,7 @@ class World:
         folder = self.folder / f"work{next(self._names)}"
         folder.mkdir()
         moment = NOW + timedelta(seconds=next(self._names))
-        shop = Workshop(self.store, self.sandbox, folder, 60, wish.pop("program", ""))
+        shop = Workshop(self.store, self.sandbox, folder, 250, wish.pop("program", ""))
         asked = Wish(now=lambda: moment, say=lambda *words: self.said.append(words), **wish)
         done = build_dotmap(self.engine, shop, asked)
         assert list(folder.iterdir()) == []
