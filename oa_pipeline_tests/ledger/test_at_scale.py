@@ -34,6 +34,7 @@ def faults(question: Question, plans: list[Plan]) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(900)
 def test_no_question_reads_all_runs_or_much_of_anything(old_ledger: sa.Engine) -> None:
     wrong = {}
     for name, question in QUESTIONS.items():
