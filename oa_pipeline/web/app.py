@@ -23,7 +23,7 @@ from .answering.caching import Versions, respond
 from .endpoints import Cache, Endpoint, Form, twin_path
 from .errors import SAID, of_body, of_http, of_ours, worded
 from .headers import harden
-from .health import health
+from .health import Health, health
 from .hook import LARGEST_BODY, hook
 from .pages import BLUEPRINTS, ENDPOINTS, NAVIGATION
 from .rendering import STATIC
@@ -54,7 +54,8 @@ def create_app(settings: Settings | None = None, *, site: Site | None = None) ->
     settings = checked(settings or (site.settings if site else Settings.from_env()))
     site = site or Site(settings)
     app = Flask(__name__, static_folder=None)
-    app.config.update(SETTINGS=settings, SITE=site, LEDGER=lambda: _ledger(settings), MAX_CONTENT_LENGTH=LARGEST_BODY)
+    app.config.update(SETTINGS=settings, SITE=site, HEALTH=Health(site), LEDGER=lambda: _ledger(settings))
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.merge_slashes = False
     if settings.proxies:  # of what they say, the reader's address alone is taken
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
