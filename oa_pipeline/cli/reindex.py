@@ -33,7 +33,7 @@ def reindex(dry_run: bool) -> None:
     _say(report, dry_run)
     if not dry_run:
         _tell_dagster(workplace, report)
-    if any(not left.unfinished for left in report.left_out):
+    if any(not left.lost for left in report.left_out):
         raise click.exceptions.Exit(1)
 
 

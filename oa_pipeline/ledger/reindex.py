@@ -43,6 +43,12 @@ def unknown_runs(engine: sa.Engine, numbers: Collection[int]) -> set[int]:
     return set(numbers) - in_transaction(engine, lambda c: set(c.scalars(query)))
 
 
+def unknown_sources(engine: sa.Engine, keys: Collection[str]) -> set[str]:
+    """Those of these keys that are no data source's."""
+    query = sa.select(partitions.c.key).where(partitions.c.key.in_(keys))
+    return set(keys) - in_transaction(engine, lambda c: set(c.scalars(query)))
+
+
 def go_on_after(engine: sa.Engine, highest: Mapping[str, int]) -> None:
     """New runs, builds and sets get numbers above these, and above those that are known."""
 

@@ -7,7 +7,7 @@ gate decided. That is decided again, run by run in the order of their numbers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .workplace import Workplace
 
-OF_RUNS = ("runs", "pr")
+NUMBERED = {"runs": "runs", "pr": "runs", "sets": "sets"}  # what a folder's name counts; every other one builds
 DIGITS = 18  # of a number that the ledger can have given
 BLOCK = 1000  # numbers that the ledger is asked about at once
 Progress = Callable[[str, int, int | None], None]
@@ -59,12 +59,12 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Objects that are not, and why. Without an index the run had not come to its end: what it left may go."""
+    """Objects that are not, and why. `lost`: nobody can do anything about it, and nobody misses it."""
 
     prefix: str
     objects: int
     why: str
-    unfinished: bool = False
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -90,10 +90,11 @@ def reindex(workplace: Workplace, *, dry_run: bool = False, on_progress: Progres
         (stored, index) for stored in _forgotten(engine, store, report, tell) if (index := _read(store, stored, report))
     ]
     sets = [index.run.set_id for _, index in found if index.run.set_id is not None]
-    report.highest["sets"] = max(sets, default=0)
+    report.highest["sets"] = max([report.highest.get("sets", 0), *sets])
     if not dry_run:
         # First of all: a run that begins meanwhile must not get the number of one that is entered.
         ledger.go_on_after(engine, report.highest)
+    found = _of_known_sources(engine, found, report)
     found.sort(key=lambda pair: pair[0].number)
     for count, (stored, index) in enumerate(found, 1):
         tell("runs", count, len(found))
@@ -125,10 +126,31 @@ def _runs(objects: Iterable[Listed], report: Report, tell: Progress) -> Iterator
         if not (second.isascii() and second.isdecimal() and len(second) <= DIGITS):
             continue
         number = int(second)
-        what = "runs" if first in OF_RUNS else "builds"
+        what = NUMBERED.get(first, "builds")
         report.highest[what] = max(report.highest.get(what, 0), number)
         if what == "runs":
             yield Stored(f"{first}/{second}/", number, sizes)
+
+
+def _of_known_sources(
+    engine: sa.Engine, found: Sequence[tuple[Stored, Index]], report: Report
+) -> list[tuple[Stored, Index]]:
+    """Those whose data source the ledger knows; the others are left out."""
+    unknown = ledger.unknown_sources(engine, {index.run.partition for _, index in found})
+    for stored, index in found:
+        if index.run.partition in unknown:
+            report.left_out.append(_of_nobody(stored, index.run.partition))
+    return [(stored, index) for stored, index in found if index.run.partition not in unknown]
+
+
+def _of_nobody(stored: Stored, key: str) -> LeftOut:
+    lost = stored.prefix.startswith("pr/")
+    why = (
+        f"the ledger does not know what the pull request proposed as {key!r}; while it is open, it is checked again"
+        if lost
+        else f"the ledger has no data source {key!r}: `oa sources sync` enters those of the source repository"
+    )
+    return LeftOut(stored.prefix, len(stored.sizes), why, lost)
 
 
 def _head(key: str) -> tuple[str, str]:
@@ -141,11 +163,11 @@ def _read(store: Store, stored: Stored, report: Report) -> Index | None:
     """The run's index; None, and it is left out, where there is none or something that it names is missing."""
     key = f"{stored.prefix}{NAMES[LAST]}"
 
-    def left_out(why: str, *, unfinished: bool = False) -> None:
-        report.left_out.append(LeftOut(stored.prefix, len(stored.sizes), why, unfinished))
+    def left_out(why: str, *, lost: bool = False) -> None:
+        report.left_out.append(LeftOut(stored.prefix, len(stored.sizes), why, lost))
 
     if key not in stored.sizes:
-        left_out("it has no index.json: the run had not come to its end", unfinished=True)
+        left_out("it has no index.json: the run had not come to its end", lost=True)
         return None
     try:
         with store.open(key) as held:
@@ -199,8 +221,7 @@ def _enter(workplace: Workplace, engine: sa.Engine, store: Store, stored: Stored
         index.started,
     )
     if not ledger.enter(engine, former, ending):
-        why = f"the ledger has no data source {run.partition!r}: `oa sources sync` reads the source repository"
-        report.left_out.append(LeftOut(stored.prefix, len(stored.sizes), why))
+        report.left_out.append(_of_nobody(stored, run.partition))
         return
     why = "; ".join(ending.held_because) or ending.problem or ""
     report.entered.append(Entered(stored.number, run.partition, str(ending.status), why))

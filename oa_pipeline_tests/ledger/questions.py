@@ -283,6 +283,7 @@ NOT_ASKED: Mapping[str, str] = {
     "gate.accept": "a person decides about one run, by its number",
     "gate.reject": "a person decides about one run, by its number",
     "reindex.unknown_runs": "after a restored backup; by numbers",
+    "reindex.unknown_sources": "after a restored backup; by keys",
     "reindex.go_on_after": "after a restored backup",
     "reindex.enter": "after a restored backup; writes one row",
     "reindex.is_latest": "after a restored backup; looks through the pointers",

@@ -123,7 +123,7 @@ def test_a_day_that_the_ledger_forgot_is_entered_again(here: Town, server: str, 
         Entered(held, KEY, "held", "105 rows before, 50 now (-52.4%)"),
     ]
     assert report.left_out == [
-        LeftOut(f"runs/{held + 40}/", 1, "it has no index.json: the run had not come to its end", unfinished=True)
+        LeftOut(f"runs/{held + 40}/", 1, "it has no index.json: the run had not come to its end", lost=True)
     ]
     assert report.known == 1
     assert set(after) == {first, grown, failed, held}, "what only confirmed another has left nothing"
@@ -210,11 +210,50 @@ def test_what_is_not_whole_is_left_out_and_named(there: Town) -> None:
         report = reindex(there.workplace)
         (left,) = report.left_out
         assert said in left.why
-        assert not left.unfinished
+        assert not left.lost
         assert (report.entered, ledger(there.engine)) == ([], {})
         shutil.rmtree(folder)
         shutil.move(there.workplace.settings.home / "whole", folder)
     assert [one.number for one in reindex(there.workplace).entered] == [number]
+
+
+def test_a_dry_run_names_what_the_ledger_has_no_data_source_for(there: Town) -> None:
+    there.run(rows(30))
+    number = there.latest["id"]
+    forget(there.engine, number)
+    store = Path(there.workplace.store().location)
+    _of_the_unknown(store / "runs" / str(number))
+    proposal = store / "pr" / str(number + 5)
+    proposal.parent.mkdir()
+    shutil.copytree(store / "runs" / str(number), proposal)
+    index = json.loads((proposal / "index.json").read_text())
+    index["run"]["number"] = number + 5
+    index["run"]["partition"] = f"7/{'a' * 40}/{KEY}"
+    (proposal / "index.json").write_text(json.dumps(index))
+
+    for dry in (True, False):
+        report = reindex(there.workplace, dry_run=dry)
+        assert report.entered == []
+        left = {one.prefix: one for one in report.left_out}
+        assert set(left) == {f"runs/{number}/", f"pr/{number + 5}/"}
+        of_source, of_pull_request = left[f"runs/{number}/"], left[f"pr/{number + 5}/"]
+        assert "`oa sources sync`" in of_source.why
+        assert not of_source.lost, "somebody has to do something"
+        assert "checked again" in of_pull_request.why
+        assert of_pull_request.lost, "nobody can do anything"
+
+
+def test_a_set_of_which_only_maps_are_left_keeps_its_number(there: Town, tmp_path: Path) -> None:
+    there.run(rows(30))
+    picture = tmp_path / "picture"
+    picture.write_bytes(b"a map")
+    there.workplace.store().put("sets/6/a.png", picture, content_type="image/png", sha256=_sha256(picture))
+
+    assert reindex(there.workplace).highest["sets"] == 6
+
+    assert begin_build(there.engine, "collections", run_ids=[], now=there.latest["ended_at"]) == 1
+    with there.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT nextval('oa.sets_id_seq')")) == 7
 
 
 def test_numbers_never_go_back(there: Town) -> None:
