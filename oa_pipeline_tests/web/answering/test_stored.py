@@ -63,6 +63,7 @@ def test_what_was_made_while_the_store_was_away_is_kept_by_nobody_and_made_anew_
         assert answer.status_code == 200
         return answer
 
+    monkeypatch.setattr(caching, "SOON", 3600.0)
     with monkeypatch.context() as broken:
         broken.setattr(stored.store(), "read", away)
         without = get()

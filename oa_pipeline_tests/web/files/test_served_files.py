@@ -18,9 +18,16 @@ from oa_pipeline_tests.ledger.life import declare, run
 
 from ..conftest import Served
 from ..filled import KEY, SOURCE, outputs
+from ..served import PATIENCE, PATIENT
 
 MIB = 1024 * 1024
 SIZE = 24 * MIB
+# The site as it is, but that a connection is kept open for whoever takes longer than two seconds to ask again.
+KEEPING = (
+    "-c",
+    f"{PATIENT}from gunicorn.config import Keepalive; Keepalive.default = {PATIENCE}; "
+    "from oa_pipeline.cli import main; main()",
+)
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def site(serve: Callable[..., Served], engine: sa.Engine, tmp_path: Path) -> Ser
     path = tmp_path / f"store/runs/1/{SOURCE}.zip"
     path.parent.mkdir(parents=True)
     path.write_bytes(hashlib.shake_128(b"seed").digest(SIZE))
-    return serve()
+    return serve(program=KEEPING)
 
 
 def test_a_download_is_whole_in_parts_and_broken_off(site: Served) -> None:
@@ -89,8 +96,9 @@ def held(site: Served, name: str) -> list[str]:
     """The files of this name that the site's processes have open."""
     found = []
     for process in psutil.Process(site.process.pid).children():
-        for number in Path(f"/proc/{process.pid}/fd").iterdir():
-            with contextlib.suppress(OSError):  # closed meanwhile
-                if number.readlink().name == name:
-                    found.append(name)
+        with contextlib.suppress(FileNotFoundError):  # it has ended, and has none
+            for number in Path(f"/proc/{process.pid}/fd").iterdir():
+                with contextlib.suppress(OSError):  # closed meanwhile
+                    if number.readlink().name == name:
+                        found.append(name)
     return found
