@@ -29,7 +29,6 @@ def patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("oa_pipeline.ledger.engine.READER_SECONDS", PATIENCE)
         patch.setattr("oa_pipeline.web.health.PATIENCE", PATIENCE)
-        patch.setattr("oa_pipeline.web.health.PATIENCE", PATIENCE)
         yield
 
 
