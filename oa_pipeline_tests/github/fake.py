@@ -14,6 +14,8 @@ from typing import Any
 from urllib.request import Request as Sent
 from urllib.request import urlopen
 
+import pytest
+
 from oa_pipeline.web.hook.signatures import signature
 from oa_pipeline_tests.servers import Request, Response, serve
 
@@ -226,8 +228,10 @@ class FakeGitHub:
 
 @contextmanager
 def fake_github(**facts: Any) -> Iterator[FakeGitHub]:
-    """A running GitHub."""
+    """A running GitHub. It shares this process with whoever asks it here, so that it is waited for longer."""
     github = FakeGitHub(**facts)
-    with serve(github.answer) as server:
+    with serve(github.answer) as server, pytest.MonkeyPatch.context() as patch:
+        for asking in ("api", "signin"):
+            patch.setattr(f"oa_pipeline.github.{asking}.SECONDS", 120)
         github.url = server.url
         yield github

@@ -66,13 +66,3 @@ def reply_lost(do: Do) -> Response:
     """It is done, and the connection is cut before we are told."""
     do()
     raise Cut
-
-
-def slow(seconds: float) -> Callable[[Do], Response]:
-    """It takes its time."""
-
-    def how(do: Do) -> Response:
-        time.sleep(seconds)
-        return do()
-
-    return how

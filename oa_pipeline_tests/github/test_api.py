@@ -111,7 +111,7 @@ def test_statuses_comments_and_checks_are_written(github: FakeGitHub, api: GitHu
 
 
 TROUBLES: dict[str, tuple[Callable[[faults.Do], object], bool, tuple[float, float] | None]] = {
-    "the hour is used up": (faults.primary_limit(100), True, (90, 102)),
+    "the hour is used up": (faults.primary_limit(3000), True, (2700, 3002)),
     "too much at once": (faults.secondary_limit(33), True, (33, 33)),
     "too much at once, in the new way": (faults.secondary_limit(7, code=429), True, (7, 7)),
     "too much at once, without a time": (

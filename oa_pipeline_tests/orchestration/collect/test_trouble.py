@@ -126,6 +126,7 @@ def test_of_two_builds_at_once_the_later_publishes(
     assert {key.split("/")[0] for key in keys(store, "collections/")} == {str(second[0].build)}
 
 
+@pytest.mark.timeout(600)
 def test_a_build_that_is_killed_leaves_everything_as_it_was(workplace: Workplace, tmp_path: Path) -> None:
     """Killed where it hurts most: with all zips half written."""
     process(workplace, tmp_path)
