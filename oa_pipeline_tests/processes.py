@@ -20,6 +20,15 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def numbered(pids: Iterable[int]) -> list[psutil.Process]:
+    """The processes with these numbers, but for those that have ended."""
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
+
+
 def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Those that still run. One whose number was given to another does not."""
     return [process for process in processes if process.is_running() and alive(process.pid)]

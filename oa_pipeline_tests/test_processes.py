@@ -6,7 +6,7 @@ import sys
 
 import psutil
 
-from oa_pipeline_tests.processes import left, signalled, until
+from oa_pipeline_tests.processes import left, numbered, signalled, until
 
 
 def test_a_signal_reaches_those_that_run_and_those_that_ended_meanwhile_are_no_error() -> None:
@@ -14,6 +14,7 @@ def test_a_signal_reaches_those_that_run_and_those_that_ended_meanwhile_are_no_e
     try:
         ended.kill()
         ended.wait()
+        assert [process.pid for process in numbered([ended.pid, running.pid])] == [running.pid]
         assert signalled([ended, running], signal.SIGKILL) == [running]
         until(lambda: not left([running]))
     finally:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 from dagster import DagsterRunStatus as Status
 
@@ -18,6 +17,7 @@ from oa_pipeline.ledger.assignments import Assignment
 from oa_pipeline.ledger.partitions import Declared, record
 from oa_pipeline.orchestration import dagster_private as private
 from oa_pipeline_tests.database import temporary
+from oa_pipeline_tests.processes import numbered
 from oa_pipeline_tests.workers.system import PATIENCE, System, system
 
 pytestmark = pytest.mark.timeout(900)  # processes come up, wait for each other and end, on a machine that may be busy
@@ -99,7 +99,7 @@ def test_who_is_terminated_is_interrupted_and_who_does_not_listen_is_killed(runn
     worker = running.worker()
     polite, stubborn = carried_out(running, "waiting"), carried_out(running, "stubborn")
     queued = running.launch("waiting")
-    processes = [psutil.Process(pid) for pid in running.lines("started")]
+    processes = numbered(running.lines("started"))
     for run_id in (polite, stubborn):
         assert running.instance.run_launcher.terminate(run_id)
     running.wait(polite, Status.CANCELED)
@@ -123,7 +123,7 @@ def test_who_is_terminated_is_interrupted_and_who_does_not_listen_is_killed(runn
 def test_a_run_past_its_time_fails_and_its_process_ends(running: System) -> None:
     running.worker()
     run_id = carried_out(running, "waiting", dagster__max_runtime="5")
-    processes = [psutil.Process(pid) for pid in running.lines("started")]
+    processes = numbered(running.lines("started"))
     running.wait(run_id, Status.FAILURE)
     running.gone(processes)
     assert "Exceeded maximum runtime of 5 seconds" in running.messages(run_id)
