@@ -72,6 +72,7 @@ def _facts(path: Path) -> dict[str, object]:
     return {"size": len(body), "sha256": hashlib.sha256(body).hexdigest(), "rows": 1}
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_every_line_works_as_it_stands(lines: list[str], tmp_path: Path) -> None:
     here = tmp_path / "reader"
