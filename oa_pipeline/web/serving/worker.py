@@ -1,25 +1,27 @@
 """gunicorn's threads, with an end to their patience: whoever stalls or does not read gives his thread back.
 
-Who has not sent anything yet has no thread at all. The others are given time, but not that of others: where all threads
-are held and somebody waits for one, whoever keeps a thread waiting is let go far sooner.
+Who has not sent a request's line and headers yet has no thread at all. The others are given time, but not that of
+others: where all threads are held and somebody waits for one, whoever keeps a thread waiting is let go far sooner.
 """
 
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import struct
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 from gunicorn import util
-from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
+from .arriving import Head
 from .pace import Taken, taken
 from .unreadable import unreadable
 
-MOMENT = 0.05  # for which a thread waits for a connection's first bytes
-SILENT_SECONDS = 5.0  # for them to arrive
+SILENT_SECONDS = 5.0  # for a connection's first bytes to arrive
 HEAD_SECONDS = 10.0  # for a request's line and headers to arrive
 BODY_SECONDS = 60.0  # for what follows them
 UPLOAD_SECONDS = 3600.0  # ... of a maintainer's file
@@ -50,15 +52,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """Threads that nobody can hold for long by sending slowly, or by not reading."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
+        self._heads: dict[Any, tuple[Head, Due]] = {}  # by connection: those of which no thread has to know yet
         self._held: set[Any] = set()  # connections that have a thread
         self._due: dict[Any, Due] = {}  # by connection: those of which something is being read
         self._looked: dict[Any, tuple[float, Taken]] = {}  # by connection: when its pace was looked at, and what it was
         super().__init__(*args, **more)
 
+    def enqueue_req(self, conn: Any) -> None:
+        """See gunicorn: has a thread answer, which is called where something has come, or may have.
+
+        Here it is not before line and headers have: until then they are waited for without a thread.
+        """
+        began = conn.parser.unreader.take_buffered() if conn.parser is not None else b""
+        self._go_on(conn, Head(began), Due.within(HEAD_SECONDS if began else SILENT_SECONDS, HURRIED_HEAD_SECONDS))
+
     def handle(self, conn: Any) -> Any:
         """See gunicorn: reads a request, and answers it."""
-        if self.alive and not conn.initialized and not conn.wait_for_data(MOMENT):
-            return _DEFER
         with contextlib.suppress(OSError):
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STUCK_SECONDS, 0))
         self._held.add(conn)
@@ -72,12 +81,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._due.pop(conn, None)
             self._held.discard(conn)
         return goes_on
-
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        """See gunicorn: a connection goes on, or ends. Who has been silent is given more time than who was served."""
-        super().finish_request(conn, fs)
-        if self.pending_conns and self.pending_conns[-1] is conn:
-            conn.timeout = time.monotonic() + SILENT_SECONDS
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """See gunicorn: answers a request whose headers have arrived."""
@@ -108,8 +111,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         Who takes an answer too slowly while others wait gets no more of it.
         """
-        super().murder_pending()
         now, hurry = time.monotonic(), self._others_wait()
+        self._end_of_patience(now)
         for conn, due in self._due.copy().items():
             if now > (due.hurried if hurry else due.last):
                 self._due.pop(conn, None)
@@ -120,13 +123,60 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if self._crawls(conn, now):
                 _shut(conn.sock, socket.SHUT_RDWR)
 
+    def _go_on(self, conn: Any, head: Head, due: Due) -> None:
+        """Takes what has come of a request, and has it answered once that can be, or waits for the rest."""
+        silent = not head.bytes
+        try:
+            whole = head.take(conn.sock)
+        except EOFError:
+            self._close(conn)
+            return
+        if whole:
+            self._have_answered(conn, head)
+            return
+        if silent and head.bytes:
+            due = Due.within(HEAD_SECONDS, HURRIED_HEAD_SECONDS)
+        self._heads[conn] = (head, due)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_more, conn))
+
+    def _on_more(self, conn: Any, _: Any) -> None:
+        self._go_on(conn, *self._taken_back(conn))
+
+    def _taken_back(self, conn: Any) -> tuple[Head, Due]:
+        self.poller.unregister(conn.sock)
+        return self._heads.pop(conn)
+
+    def _have_answered(self, conn: Any, head: Head) -> None:
+        conn.init()
+        conn.parser.unreader.unread(bytes(head.bytes))
+        super().enqueue_req(conn)
+
+    def _close(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _end_of_patience(self, now: float) -> None:
+        """Who has begun a request and does not go on reads what was wrong with it; who is silent reads nothing.
+
+        Where there are as many connections as there may be, those that wait for a request are let go far sooner.
+        """
+        crowded = self.nr_conns >= self.worker_connections
+        late = [conn for conn, (_, due) in self._heads.items() if now > (due.hurried if crowded else due.last)]
+        for conn in late:
+            head, _ = self._taken_back(conn)
+            if head.bytes:
+                _shut(conn.sock, socket.SHUT_RD)
+                self._have_answered(conn, head)
+            else:
+                self._close(conn)
+
     def _wait_for_head(self, conn: Any) -> None:
         self._due[conn] = Due.within(HEAD_SECONDS, HURRIED_HEAD_SECONDS)
 
     def _others_wait(self) -> bool:
         """Whether there are connections for which there is no thread."""
         held = len(self._held)
-        without = self.nr_conns - held - len(self.keepalived_conns) - len(self.pending_conns)
+        without = self.nr_conns - held - len(self.keepalived_conns) - len(self._heads)
         return bool(held >= self.cfg.threads and without > 0)
 
     def _crawls(self, conn: Any, now: float) -> bool:

@@ -20,12 +20,12 @@ HASTY = (
     f"{PATIENT}from oa_pipeline.web.serving import worker; worker.HEAD_SECONDS = worker.BODY_SECONDS = 2; "
     "from oa_pipeline.cli import main; main()",
 )
-# It has endless patience, but none while others wait.
+# It has endless patience, but none while others wait for a thread; none has to wait for line and headers.
 LENIENT = (
     "-c",
     f"{PATIENT}from oa_pipeline.web.serving import worker; "
     "worker.HEAD_SECONDS = worker.BODY_SECONDS = worker.STUCK_SECONDS = 600; "
-    "worker.HURRIED_HEAD_SECONDS = worker.HURRIED_BODY_SECONDS = worker.HURRIED_SPAN = 0; "
+    "worker.HURRIED_HEAD_SECONDS = 600; worker.HURRIED_BODY_SECONDS = worker.HURRIED_SPAN = 0; "
     "from oa_pipeline.cli import main; main()",
 )
 BEGINNINGS = {
