@@ -15,7 +15,7 @@ from oa_pipeline.ledger.tables import SCHEMA
 from oa_pipeline.ledger.upgrade import configuration, newest_version
 from oa_pipeline.settings import Settings
 from oa_pipeline.up.services import Service, program, start
-from oa_pipeline.up.system import ServiceDied, System, code_server, database, listening, upgraded
+from oa_pipeline.up.system import ServiceDied, System, code_server, database, free, listening, upgraded
 
 PATIENCE = 200.0  # seconds
 
@@ -79,6 +79,10 @@ def test_an_upgrade_of_what_was_there_is_told_and_nothing_else(empty_database: s
     upgraded(empty_database, said.append)
     upgraded(empty_database, said.append)
     assert said == [f"the ledger was upgraded from 0007 to version {newest_version()}"]
+
+
+def test_port_0_is_any_that_nobody_has() -> None:
+    assert free(0) != 0
 
 
 def test_the_code_server_is_one_process_so_that_its_end_is_seen(home: Path) -> None:

@@ -31,6 +31,7 @@ from oa_pipeline.up.system import child_environment, running
 from oa_pipeline.up.terminal import Terminal
 from oa_pipeline_tests.ledger.life import counts_by_status
 from oa_pipeline_tests.processes import left, until
+from oa_pipeline_tests.web.served import free_port
 
 PROGRAM = (
     "import sys; from oa_pipeline.settings import Settings; from oa_pipeline.up import up; "
@@ -78,7 +79,8 @@ class Started:
 @contextmanager
 def started(home: Path, *arguments: str, **settings: str) -> Iterator[Started]:
     output = home.parent / f"{home.name}.output"
-    environment = {**os.environ, "OA_HOME": str(home), "OA_UI_PORT": "0", **settings}
+    ports = {"OA_UI_PORT": str(free_port()), "OA_WEB_PORT": str(free_port())}  # the usual ones may be somebody's
+    environment = {**os.environ, "OA_HOME": str(home), **ports, **settings}
     with output.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *arguments], env=environment, stdout=out, stderr=out, start_new_session=True
