@@ -53,7 +53,7 @@ def runs() -> None:
 @click.option("--late", "which", flag_value="late", help="Those whose result came after they had been given up.")
 @click.option("--key", "pattern", metavar="GLOB", help="Only data sources whose keys match, as in 'us/ca/*'.")
 @click.option("--set", "set_id", type=click.IntRange(1, MOST), metavar="ID", help="Only runs of this set.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most to list.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="The most to list.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with everything that is known.")
 def list_runs(which: str | None, pattern: str | None, set_id: int | None, limit: int, as_json: bool) -> None:
     """List runs, newest first: number, status, rows, when they ended, data source, why."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.instance.ref import InstanceRef
 
+# What Dagster's storage says, to the root logger, each time that the database did not answer, with the whole error.
+RETRYING = "Retrying failed database connection: %s"
 POOL = {"pool_size": 1, "max_overflow": 20, "pool_recycle": 300, "pool_pre_ping": True}
 
 

@@ -9,6 +9,7 @@ ticks, runs with their tags and configuration, is written without the secrets th
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 from typing import Any
 
@@ -17,6 +18,19 @@ from dagster import Field, StringSource
 from ..ledger.urls import normalised
 from ..settings import Settings
 from . import dagster_private as private
+
+
+class OneLine(logging.Filter):
+    """Of a database that does not answer Dagster tells on one line, without what is of use to programmers alone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shortens what is said each time; lets everything pass."""
+        if record.msg == private.RETRYING and isinstance(record.args, tuple):
+            record.args = tuple((str(said).splitlines() or [""])[0] for said in record.args)
+        return True
+
+
+ONE_LINE = OneLine()
 
 
 class PooledPostgresStorage(private.DagsterPostgresStorage):
@@ -29,6 +43,7 @@ class PooledPostgresStorage(private.DagsterPostgresStorage):
 
     def __init__(self, postgres_url: str, inst_data: private.ConfigurableClassData | None = None) -> None:
         """Connects, and creates Dagster's tables where they do not exist."""
+        logging.getLogger().addFilter(ONE_LINE)
         super().__init__(normalised(postgres_url), inst_data=inst_data)
         private.pool_connections(self)
 

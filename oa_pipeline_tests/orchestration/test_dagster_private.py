@@ -103,3 +103,9 @@ def test_what_executes_a_run_is_still_there(resume: bool) -> None:
 
     body = api._resume_run_command_body if resume else api._execute_run_command_body
     assert parameters(body) == ["run_id", "instance", "write_stream_fn", "set_exit_code_on_failure"]
+
+
+def test_a_database_that_does_not_answer_is_told_in_the_words_that_we_know() -> None:
+    from dagster_postgres.utils import retry_pg_connection_fn
+
+    assert f'logging.warning("{private.RETRYING}", exc)' in inspect.getsource(retry_pg_connection_fn)

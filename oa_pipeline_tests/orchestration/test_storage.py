@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from dagster import AssetMaterialization, DagsterInstance
 
 from oa_pipeline.ledger.engine import ledger_engine
 from oa_pipeline.orchestration import embedded
-from oa_pipeline.orchestration.storage import PooledPostgresStorage, database_url
+from oa_pipeline.orchestration.dagster_private import RETRYING
+from oa_pipeline.orchestration.storage import ONE_LINE, PooledPostgresStorage, database_url
 from oa_pipeline_tests.dagsters import stored
 
 OURS = "FROM pg_stat_activity WHERE application_name = 'oa_dagster' AND datname = current_database()"
@@ -79,3 +81,20 @@ def test_without_an_address_the_embedded_server_is_used_and_ends_with_its_starte
     assert embedded.find(home) is None
     monkeypatch.setenv("OA_DATABASE_URL", "postgresql://elsewhere/db")
     assert database_url() == "postgresql://elsewhere/db"
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "said"),
+    [
+        (RETRYING, (OSError("refused\n\n(Background on this error at: ...)"),), RETRYING % "refused"),
+        (RETRYING, (OSError(),), RETRYING % ""),
+        ("all of\nthis", (), "all of\nthis"),
+    ],
+    ids=["an error of many lines", "an error without words", "something else"],
+)
+def test_a_database_that_does_not_answer_dagster_is_told_on_one_line(
+    message: str, arguments: tuple[object, ...], said: str
+) -> None:
+    record = logging.LogRecord("root", logging.WARNING, "", 0, message, arguments, None)
+    assert ONE_LINE.filter(record)
+    assert record.getMessage() == said
