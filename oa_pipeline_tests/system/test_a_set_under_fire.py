@@ -28,6 +28,7 @@ from oa_pipeline.convert.sandbox import Converter
 from oa_pipeline.ledger import builds, sets, snapshot
 from oa_pipeline.ledger.tables import SetStatus
 from oa_pipeline.orchestration.collect import collect
+from oa_pipeline.orchestration.tags import RUN_KEY_TAG
 from oa_pipeline.orchestration.workplace import Workplace
 from oa_pipeline.process import process
 from oa_pipeline.settings import Settings
@@ -38,10 +39,11 @@ from oa_pipeline_tests.workers.system import System, system
 LOCATION = "oa_pipeline_tests.system.pipeline"
 CASES, MOST_CASES = "cases", 200
 WORKS = (DagsterRunStatus.STARTED, DagsterRunStatus.STARTING)
-# Whoever loses its process now may be given up, and rightly so.
+# Whoever loses its process now may be given up, and rightly so. A member has no run's id while it is queued, but a run
+# the key under which it was asked for: set/{number}/{data source}/{try}.
 LAST_TRIES = f"""
-SELECT 1 FROM oa.assignments JOIN oa.set_members USING (dagster_run_id)
-WHERE assignments.ended_at IS NULL AND tries >= {TRIES}
+SELECT value FROM oa.assignments JOIN run_tags ON run_id = dagster_run_id
+WHERE ended_at IS NULL AND key = '{RUN_KEY_TAG}' AND value ~ '^set/.*/{TRIES}$'
 """
 
 
