@@ -1,7 +1,7 @@
 """gunicorn's threads, with an end to their patience: whoever stalls or does not read gives his thread back.
 
 Who has not sent a request's line and headers yet has no thread at all. The others are given time, but not that of
-others: where all threads are held and somebody waits for one, whoever keeps a thread waiting is let go far sooner.
+others: where somebody waits for a thread, whoever keeps one waiting is let go far sooner. Addresses take turns.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
+from ..limits import household
 from .arriving import Head
 from .pace import Taken, taken
+from .turns import Turns
 from .unreadable import unreadable
 
 SILENT_SECONDS = 5.0  # for a connection's first bytes to arrive
@@ -57,6 +59,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._due: dict[Any, Due] = {}  # by connection: those of which something is being read
         self._looked: dict[Any, tuple[float, Taken]] = {}  # by connection: when its pace was looked at, and what it was
         super().__init__(*args, **more)
+        self._turns = Turns(self.cfg.threads)
 
     def enqueue_req(self, conn: Any) -> None:
         """See gunicorn: has a thread answer, which is called where something has come, or may have.
@@ -81,6 +84,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._due.pop(conn, None)
             self._held.discard(conn)
         return goes_on
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """See gunicorn: a connection goes on, or ends; its thread is for whoever is next."""
+        self._turns.done(_address(conn))
+        super().finish_request(conn, fs)
+        self._have_next_answered()
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """See gunicorn: answers a request whose headers have arrived."""
@@ -111,7 +120,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         Who takes an answer too slowly while others wait gets no more of it.
         """
-        now, hurry = time.monotonic(), self._others_wait()
+        now, hurry = time.monotonic(), bool(self._turns)
         self._end_of_patience(now)
         for conn, due in self._due.copy().items():
             if now > (due.hurried if hurry else due.last):
@@ -149,7 +158,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _have_answered(self, conn: Any, head: Head) -> None:
         conn.init()
         conn.parser.unreader.unread(bytes(head.bytes))
-        super().enqueue_req(conn)
+        self._turns.wait(_address(conn), conn)
+        self._have_next_answered()
+
+    def _have_next_answered(self) -> None:
+        while (conn := self._turns.next()) is not None:
+            super().enqueue_req(conn)
 
     def _close(self, conn: Any) -> None:
         self.nr_conns -= 1
@@ -173,12 +187,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _wait_for_head(self, conn: Any) -> None:
         self._due[conn] = Due.within(HEAD_SECONDS, HURRIED_HEAD_SECONDS)
 
-    def _others_wait(self) -> bool:
-        """Whether there are connections for which there is no thread."""
-        held = len(self._held)
-        without = self.nr_conns - held - len(self.keepalived_conns) - len(self._heads)
-        return bool(held >= self.cfg.threads and without > 0)
-
     def _crawls(self, conn: Any, now: float) -> bool:
         """Whether the reader has taken next to nothing of an answer since it was looked at, and there is more for him.
 
@@ -193,6 +201,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         self._looked[conn] = (now, seen)
         return seen.bytes - before.bytes < HURRIED_RATE * (now - began)
+
+
+def _address(conn: Any) -> str:
+    return household(conn.client[0]) if conn.client else ""
 
 
 def _shut(sock: socket.socket, how: int) -> None:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,12 @@ from ..served import PATIENCE
 
 @dataclass
 class Application:
-    """Says no to everything."""
+    """Hears everybody out, and says no to everything."""
 
     config: dict[str, Any]
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        environ["wsgi.input"].read()
         start("405 Method Not Allowed", [("Content-Length", "0")])
         return []
 
@@ -38,6 +40,7 @@ class Application:
 @pytest.fixture
 def worker(settings: Settings) -> Iterator[Worker]:
     config = Config()
+    config.set("threads", 3)
     made = Worker(1, os.getppid(), [], None, 30, config, Logger(config))
     made.wsgi = Application({"SETTINGS": settings})
     yield made
@@ -76,7 +79,7 @@ def running(worker: Worker) -> Iterator[Worker]:
     worker.poller = selectors.DefaultSelector()
     worker.method_queue.init()
     worker.poller.register(worker.method_queue.fileno(), selectors.EVENT_READ, worker.method_queue.run_callbacks)
-    with ThreadPoolExecutor(1) as worker.tpool:
+    with ThreadPoolExecutor(worker.cfg.threads) as worker.tpool:
         yield worker
     for conn in (*worker._heads, *worker.keepalived_conns):
         conn.close()
@@ -163,6 +166,30 @@ def test_who_does_not_go_on_is_let_go(
 
         look_until(running, lambda: running.nr_conns == 0)
         assert reader.recv(12) == b""
+
+
+def test_who_has_many_connections_does_not_have_all_threads(running: Worker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as other:
+        try:
+            other.bind(("127.0.0.2", 0))
+        except OSError:
+            pytest.skip("this machine has one address for itself")
+        with ExitStack() as held:
+            for _ in range(5):
+                one = held.enter_context(socket.create_connection(server.getsockname(), PATIENCE))
+                one.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+                running.accept(server)
+            look_until(running, lambda: len(running._held) == 1 and not running._heads)
+            other.settimeout(PATIENCE)
+            other.connect(server.getsockname())
+            other.sendall(REQUEST)
+            running.accept(server)
+
+            look_until(running, lambda: len(running.keepalived_conns) == 1)
+            assert other.recv(12) == b"HTTP/1.1 405"
+            assert len(running._held) == 1
+        other.close()
+        look_until(running, lambda: running.nr_conns == 0)
 
 
 def test_what_a_reader_has_taken_is_known_of_tcp_alone() -> None:
