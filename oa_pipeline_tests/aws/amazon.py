@@ -10,6 +10,7 @@ import base64
 import json
 import logging
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from oa_pipeline_tests.servers import Request, Response, serve
 
 IMAGE = "ami-12c6146b"
 GROUP, TEMPLATE, SINGLE = "oa-workers", "oa-worker", "oa-single-run"
+_MAKING = threading.Lock()
 DROPPED = {"transfer-encoding", "connection", "content-length", "date", "server"}
 
 
@@ -88,8 +90,9 @@ class Amazon:
         return Response(answer.status, answer.data, kept)
 
     def client(self, service: str) -> Any:
-        """Past the proxy."""
-        return boto3.client(service, endpoint_url=self.moto)
+        """Past the proxy, for any thread: boto3 makes but one client at a time."""
+        with _MAKING:
+            return boto3.client(service, endpoint_url=self.moto)
 
     def group(self) -> dict[str, Any]:
         groups = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[GROUP])
