@@ -110,6 +110,7 @@ def test_skipping_is_status_0(tmp_path: Path) -> None:
         (["process-one", "@source", "out", "--layer", "addresses", "--formats", "xlsx"], "geojson, csv, parquet"),
         (["frobnicate"], "No such command"),
         (["lint"], "Missing argument"),
+        (["runs", "list", "--limit", str(10**20)], "is not in the range"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
